@@ -23,20 +23,19 @@ then read it from top to bottom:
 3. The loss and its gradient: the six equations that everything rests on
 4. Is the mathematics right? A check that runs at every start
 5. Learning: gradient descent is one line
-6. Everything else is efficiency: a gradient is a sum, so add it up in blocks
-7. Looking inside: curves, predictions, what each hidden neuron learnt
-8. The command line
+6. Looking inside: curves, predictions, what each hidden neuron learnt
+7. The command line: options, messages, the order of a run
 
 Throughout, m is the number of examples and a COLUMN is an example: X has shape (784, m).
 """
 
 # %%
 import argparse
-import math
 import os
 import re
 import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -48,6 +47,7 @@ import pandas as pd
 PIXELS = 28 * 28
 CLASSES = 10
 TEST_SIZE = 1000
+SEED = 0
 
 
 class UserError(Exception):
@@ -108,7 +108,9 @@ def load_digits(path):
     except UserError:
         raise
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}. Give a CSV file with --data.") from None
+        raise UserError(
+            f"{path}: {error.strerror or error}. Give a CSV file with --data."
+        ) from None
     except Exception as error:  # whatever else pandas meets in a file that is no CSV
         reason = printable(str(error).strip().splitlines()[-1] if str(error) else repr(error))
         raise UserError(f"{path}: not a readable CSV file of digits ({reason}).") from None
@@ -191,7 +193,7 @@ def one_hot(labels, classes=CLASSES):
 #
 # Why ReLU? Without something that is not linear in between, W2 @ (W1 @ X) = (W2 @ W1) @ X, and
 # two layers are no more than one. Why only 10 hidden neurons? So that you can look at each of
-# them (Part 7): the bottleneck costs accuracy and buys insight.
+# them (Part 6): the bottleneck costs accuracy and buys insight.
 #
 # Why a random start? Neurons that start equal get equal gradients and stay equal for ever. The
 # draw from [-0.5, 0.5) is a plain choice, not a tuned one; docs/The_Core_Mathematics.md would
@@ -428,6 +430,12 @@ def train(parameters, training, test, iterations, learning_rate):
     for iteration in range(iterations + 1):
         activations = forward(parameters, X)
         loss = float(cross_entropy(activations.Z2, Y))
+        if not np.isfinite(loss) or not activations.A1.any():
+            what = "every hidden neuron is dead" if np.isfinite(loss) else f"the loss is {loss}"
+            raise UserError(
+                f"learning broke down at iteration {iteration}: {what}. The steps are too large; "
+                f"try a --learning-rate below {learning_rate:g} (0.1 works)."
+            )
         on_test = forward(parameters, X_test)
         yield Record(
             iteration,
@@ -438,10 +446,317 @@ def train(parameters, training, test, iterations, learning_rate):
             parameters,
         )
         gradients = backward(parameters, X, Y, activations)
-        if not (math.isfinite(loss) and gradients.W1.any()):
-            what = "every hidden neuron is dead" if math.isfinite(loss) else f"the loss is {loss}"
-            raise UserError(
-                f"learning broke down at iteration {iteration}: {what}. The steps are too large; "
-                f"try a --learning-rate below {learning_rate:g} (0.1 works)."
-            )
         parameters = descend(parameters, gradients, learning_rate)
+
+
+# %% [markdown]
+# ## Part 6: Looking inside
+#
+# Curves tell how learning went, predictions what came of it. The last picture shows, for each
+# hidden neuron, what training CHANGED in its 784 weights: `W1` after minus `W1` before. The
+# weights themselves look like noise, because the random start was noise.
+
+# %%
+BLUE, ORANGE = "#0072B2", "#D55E00"  # a pair that the colour-blind can tell apart
+
+
+def plot_training(history):
+    """Draw loss and accuracy against the iteration, from a list of Records. Returns a Figure."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    iterations = [record.iteration for record in history]
+    curves = (
+        ("training", BLUE, "-", "loss", "accuracy"),
+        ("test", ORANGE, "--", "test_loss", "test_accuracy"),
+    )
+    for label, color, style, loss, fraction in curves:
+        losses = [getattr(record, loss) for record in history]
+        percent = [100 * getattr(record, fraction) for record in history]
+        left.plot(iterations, losses, style, color=color, label=f"{label}: {losses[-1]:.3f}")
+        right.plot(iterations, percent, style, color=color, label=f"{label}: {percent[-1]:.1f} %")
+    left.set(title="Loss", xlabel="iteration", ylabel="mean cross-entropy", ylim=(0, None))
+    right.set(title="Accuracy", xlabel="iteration", ylabel="accuracy in %", ylim=(0, 100))
+    for axes in (left, right):
+        axes.legend(title="images, value at the end")
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def plot_predictions(pixels, labels, A2, columns=8):
+    """Draw the first test images with the network's answers, and below them its worst mistakes:
+    the wrong answers that it gave with the highest probability.
+
+    `pixels` is (m, 784), `labels` (m,), `A2` (10, m). Returns a Figure.
+    """
+    answers, certainty = predict(A2), A2.max(axis=0)
+    wrong = np.flatnonzero(answers != labels)
+    worst = wrong[np.argsort(-certainty[wrong])]
+    figure = plt.figure(figsize=(1.3 * columns, 8), layout="constrained")
+    rows = (
+        (f"The first of {len(labels):,} test images", np.arange(len(labels))),
+        (f"The worst of {len(wrong):,} mistakes on them", worst),
+    )
+    for part, (title, chosen) in zip(figure.subfigures(2, 1), rows):
+        part.suptitle(title)
+        grid = part.subplots(2, columns).ravel()
+        for axes in grid:
+            axes.axis("off")
+        for axes, i in zip(grid, chosen):
+            axes.imshow(pixels[i].reshape(28, 28), cmap="gray_r", vmin=0, vmax=255)
+            text, style = f"{answers[i]}  {100 * certainty[i]:.0f} %", {}
+            if answers[i] != labels[i]:  # marked by a cross and bold type, not by colour alone
+                text = f"\N{BALLOT X} {text}\nis a {labels[i]}"
+                style = {"color": ORANGE, "weight": "bold"}
+            axes.set_title(text, fontsize=10, **style)
+    return figure
+
+
+def plot_neurons(before, after, X, most=50):
+    """Draw what training changed in the weights of the hidden neurons, as 28 x 28 pictures.
+
+    `before` and `after` are Parameters. A neuron that fires on no column of X, (784, m), is said
+    to be silent: its gradient is zero, so it learns no more. Returns a Figure.
+    """
+    change = (after.W1 - before.W1)[:most]
+    fires = (forward(after, X).Z1 > 0).any(axis=1)
+    columns = 5 if len(change) <= 10 else 10
+    rows = -(-len(change) // columns)  # rounded up
+    size = (1.6 * columns + 1.5, 1.8 * rows + 1)
+    figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
+    limit = max(np.abs(change).max(), 1e-9)  # white is zero, whatever the range
+    for axes in grid.ravel():
+        axes.axis("off")
+    for axes, weights, i in zip(grid.ravel(), change, range(most)):
+        picture = axes.imshow(weights.reshape(28, 28), cmap="RdBu_r", vmin=-limit, vmax=limit)
+        axes.set_title(f"{i + 1}" if fires[i] else f"{i + 1} never fires", fontsize=10)
+    of_all = "" if len(fires) <= most else f" (the first {most} of {len(fires):,})"
+    figure.suptitle(f"What training changed in each hidden neuron{of_all}")
+    figure.colorbar(picture, ax=grid, shrink=0.8, label="change of weight: + ink excites more")
+    return figure
+
+
+def save_figures(figures, folder):
+    """Save each of the named figures as a PNG file, which appears whole or not at all."""
+    for name, figure in figures.items():
+        unfinished = folder / f".{name}-{os.getpid()}.png"
+        try:
+            figure.savefig(unfinished, dpi=100)
+            unfinished.replace(folder / f"{name}.png")
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+# %% [markdown]
+# ## Part 7: The command line
+
+
+# %%
+def in_range(kind, low, high):
+    """A converter for argparse: text to an int or a float from low to high, or one clear line."""
+
+    def convert(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = np.nan
+        if not low <= value <= high:  # true of nan as well
+            noun = "whole number" if kind is int else "number"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {noun} from {low} to {high}")
+        return value
+
+    return convert
+
+
+def default_data():
+    """The file to learn from: your own train.csv in mnist_data, else the embedded digits."""
+    folder = Path(__file__).resolve().parent / "mnist_data"
+    own = folder / "train.csv"
+    return own if own.exists() else folder / "train.csv.gz"
+
+
+def parse_options(arguments=None):
+    """Read the command line; --help lists the options."""
+    parser = argparse.ArgumentParser(
+        description="Trains a two-layer neural network, written from scratch in NumPy, to read "
+        "handwritten digits. Without options it learns from the digits that come with it."
+    )
+    add = parser.add_argument
+    add(
+        "--data",
+        metavar="PATH",
+        type=Path,
+        default=default_data(),
+        help="CSV file of digits to learn from, plain or compressed: in each row a label and "
+        "784 pixels (default: mnist_data/train.csv if you put it there, else train.csv.gz)",
+    )
+    add(
+        "--iterations",
+        metavar="N",
+        type=in_range(int, 1, 1_000_000),
+        default=750,
+        help="how many steps of gradient descent to take (default: %(default)s)",
+    )
+    add(
+        "--learning-rate",
+        metavar="X",
+        type=in_range(float, 1e-9, 1e9),
+        default=0.1,
+        help="how far each step goes; too small learns slowly, too large not at all "
+        "(default: %(default)s)",
+    )
+    add(
+        "--hidden",
+        metavar="N",
+        type=in_range(int, 1, 10_000),
+        default=10,
+        help="how many hidden neurons; more read better and take longer (default: %(default)s)",
+    )
+    add(
+        "--seed",
+        metavar="N",
+        type=in_range(int, 0, 2**32 - 1),
+        default=SEED,
+        help="where the random numbers start; same seed, same run (default: %(default)s)",
+    )
+    add(
+        "--figures",
+        metavar="DIR",
+        type=Path,
+        default=Path("figures"),
+        help="folder for the pictures, made if need be (default: %(default)s)",
+    )
+    add("--no-show", action="store_true", help="save the pictures, open no windows")
+    return parser.parse_args(arguments)
+
+
+def prepare_figures(folder, no_show):
+    """Find out before the training, not after it, whether pictures can be drawn and saved."""
+    try:
+        plt.switch_backend("agg" if no_show else plt.get_backend())
+    except ImportError as error:
+        reason = f"{error}".splitlines()[0]
+        raise UserError(
+            f"no windows here ({reason}). Use --no-show, or unset MPLBACKEND."
+        ) from None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot save pictures there ({error.strerror}). "
+            "Name another folder with --figures."
+        ) from None
+
+
+def show_progress(record, iterations, began):
+    """Keep one line up to date on a terminal; print a line now and then into a file."""
+    done, seconds = record.iteration, time.perf_counter() - began
+    line = (
+        f"   iteration {done:>{len(str(iterations))}}/{iterations}  loss {record.loss:.4f}  "
+        f"train {100 * record.accuracy:.1f} %  test {100 * record.test_accuracy:.1f} %  "
+    )
+    if sys.stdout and sys.stdout.isatty():
+        line += f"{seconds / max(done, 1) * (iterations - done):.0f} s left"
+        width = shutil.get_terminal_size().columns - 1
+        print("\r" + line[:width].ljust(width), end="" if done < iterations else "\n", flush=True)
+    elif done % max(iterations // 15, 1) == 0 or done == iterations:
+        print(f"{line}{seconds:.1f} s", flush=True)
+
+
+def learn(start, training, test, options):
+    """Train with a line of progress until the end or Ctrl-C. Returns a list of Records, of which
+    only the last still holds its parameters: 750 copies would fill the memory for nothing."""
+    history = []
+    began = time.perf_counter()
+    try:
+        for record in train(start, training, test, options.iterations, options.learning_rate):
+            if history:
+                history[-1] = history[-1]._replace(parameters=None)
+            history.append(record)
+            show_progress(record, options.iterations, began)
+    except KeyboardInterrupt:
+        if not history:
+            raise
+        print(f"\n   stopped at iteration {history[-1].iteration}; here is what came of it so far")
+    return history
+
+
+def run(options):
+    """The story of a run, from the file of digits to the pictures."""
+    prepare_figures(options.figures, options.no_show)
+    rng = np.random.default_rng(options.seed)
+
+    print("1. The data")
+    training, test = split(*load_digits(options.data), TEST_SIZE, rng)
+    (pixels, y_train), (pixels_test, y_test) = training, test
+    x_train, x_test = to_columns(pixels), to_columns(pixels_test)
+    print(f"   read {options.data}")
+    print(f"   {len(y_train) + len(y_test):,} pictures of 28 x 28 = {PIXELS} pixels, shuffled")
+    print(f"   to learn from: x_train {x_train.shape}, y_train {y_train.shape}")
+    print(f"   to be tested:  x_test {x_test.shape}, y_test {y_test.shape}")
+
+    print("2. The network")
+    start = initialize(rng, hidden=options.hidden)
+    print(f"   {PIXELS} pixels -> {options.hidden} hidden (ReLU) -> {CLASSES} digits (softmax)")
+    print("   " + ", ".join(f"{name} {p.shape}" for name, p in start._asdict().items()))
+    print(f"   {sum(p.size for p in start):,} parameters, drawn at random with seed {options.seed}")
+
+    print("3. and 4. The gradient, checked")
+    error = gradient_check(start, x_test[:, :5], one_hot(y_test[:5]), rng)
+    print(f"   largest relative error against finite differences: {error:.1e}")
+    if not error < 1e-6:
+        raise UserError(
+            "the gradient is wrong: its relative error must be below 1e-6. "
+            "Look for the last change in forward, cross_entropy or backward."
+        )
+
+    print("5. Learning")
+    print(f"   full-batch gradient descent, learning rate {options.learning_rate:g}", flush=True)
+    history = learn(start, (x_train, y_train), (x_test, y_test), options)
+    learnt = history[-1].parameters
+
+    print("6. Looking inside")
+    A2 = forward(learnt, x_test).A2
+    for i, (answer, label) in enumerate(zip(predict(A2)[:8], y_test)):
+        verdict = "right" if answer == label else "WRONG"
+        print(f"   test picture {i}: a {label}, read as {answer} ({A2[answer, i]:4.0%}) {verdict}")
+    correct = np.count_nonzero(predict(A2) == y_test)
+    print(f"   final test accuracy: {correct / len(y_test):.1%} ({correct:,} of {len(y_test):,})")
+    figures = {
+        "training": plot_training(history),
+        "predictions": plot_predictions(pixels_test, y_test, A2),
+        "neurons": plot_neurons(start, learnt, x_train),
+    }
+    save_figures(figures, options.figures)
+    print(
+        f"   pictures: {', '.join(f'{options.figures / name}.png' for name in figures)}", flush=True
+    )
+    if figures["training"].canvas.required_interactive_framework:  # there are windows to show
+        print("   close the windows to end", flush=True)
+        plt.show()
+
+
+def main(arguments=None):
+    """Run the program; returns its exit status: 0, 2 after an error, 130 after Ctrl-C."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path that this terminal can't print
+    options = parse_options(arguments)
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # `train` looks at the loss itself
+            run(options)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (UserError, OSError) as error:
+        print("\nerror: " + " ".join(str(error).split()), file=sys.stderr)
+        return 2
+    except MemoryError:
+        print("\nerror: not enough memory; use fewer --hidden neurons", file=sys.stderr)
+        return 2
+    return 0
+
+
+# %%
+if __name__ == "__main__":
+    sys.exit(main())
