@@ -65,7 +65,7 @@ class UserError(Exception):
 #
 # *Pixels are divided by 255.* A step of gradient descent moves a weight in proportion to its
 # input; inputs 255 times too large make every step 255 times too large. With raw pixels this
-# network dies: after three iterations no hidden neuron answers to any picture.
+# network dies: within a few iterations no hidden neuron answers to any picture any more.
 #
 # *Labels become one-hot columns*: the digit 3 becomes the column 0 0 0 1 0 0 0 0 0 0, which is
 # the answer that a perfect network would give as its ten probabilities.
@@ -431,8 +431,8 @@ def train(parameters, training, test, iterations, learning_rate):
         if not np.isfinite(loss) or not activations.A1.any():
             what = "every hidden neuron is dead" if np.isfinite(loss) else f"the loss is {loss}"
             raise UserError(
-                f"learning broke down at iteration {iteration}: {what}. The steps are too large; "
-                f"try a --learning-rate below {learning_rate:g} (0.1 works)."
+                f"learning broke down at iteration {iteration}: {what}. The steps were too "
+                f"large; try a --learning-rate smaller than {learning_rate:g}."
             )
         on_test = forward(parameters, X_test)
         yield Record(
