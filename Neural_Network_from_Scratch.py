@@ -123,20 +123,21 @@ ADVICE = "Give --data a CSV file of labelled digits, such as Kaggle's train.csv.
 
 def report_first_fault(path, has_header):
     """Raise UserError for the first cell that is not the whole number that it should be."""
-    for chunk in pd.read_csv(path, chunksize=1000, **AS_TEXT):
-        suspects = ~chunk.isin([str(value) for value in range(256)])
-        suspects[0] |= ~chunk[0].isin([str(digit) for digit in range(CLASSES)])
-        for row in chunk.index[suspects.any(axis=1)]:
-            cells = chunk.loc[row].fillna("")  # a line that ends too early lacks cells
-            if (row == 0 and has_header) or not any(cells):  # the header, or a blank line
-                continue
-            for column, text in enumerate(cells):
-                name, most = ("a pixel", 255) if column else ("a label", CLASSES - 1)
-                if not re.fullmatch(r"\s*\+?[0-9]+\s*", text) or float(text) > most:
-                    raise UserError(
-                        f"{path}, line {row + 1}, column {column + 1}: {name} must be a whole "
-                        f"number from 0 to {most}, but here is {quoted(text)}. Mend this line."
-                    )
+    with pd.read_csv(path, chunksize=1000, **AS_TEXT) as chunks:
+        for chunk in chunks:
+            suspects = ~chunk.isin([str(value) for value in range(256)])
+            suspects[0] |= ~chunk[0].isin([str(digit) for digit in range(CLASSES)])
+            for row in chunk.index[suspects.any(axis=1)]:
+                cells = chunk.loc[row].fillna("")  # a line that ends too early lacks cells
+                if (row == 0 and has_header) or not any(cells):  # the header, or a blank line
+                    continue
+                for column, text in enumerate(cells):
+                    name, most = ("a pixel", 255) if column else ("a label", CLASSES - 1)
+                    if not re.fullmatch(r"\s*\+?[0-9]+\s*", text) or float(text) > most:
+                        raise UserError(
+                            f"{path}, line {row + 1}, column {column + 1}: {name} must be a whole "
+                            f"number from 0 to {most}, but here is {quoted(text)}. Mend this line."
+                        )
 
 
 def quoted(text):
