@@ -245,16 +245,19 @@ def test_surroundings_do_not_matter(small, tmp_path, python, environment):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux knows when there is no display")
-def test_a_backend_that_needs_a_display_is_one_line(small, tmp_path):
+def test_a_backend_that_needs_a_display_runs_without_windows_or_is_one_line(small, tmp_path):
     environment = {key: value for key, value in os.environ.items() if "DISPLAY" not in key}
     result = subprocess.run(
-        [sys.executable, SCRIPT, "--data", small],
+        [sys.executable, SCRIPT, "--data", small, "--iterations", "2"],
         capture_output=True,
         cwd=tmp_path,
         text=True,
         env={**environment, "MPLBACKEND": "TkAgg"},
     )
-    assert "--no-show" in one_line_error(result)
+    if result.returncode == 0:  # this matplotlib falls back to drawing without windows
+        assert "final test accuracy" in result.stdout
+    else:
+        assert "--no-show" in one_line_error(result)
 
 
 def start_and_wait_for(words, *arguments, cwd):
@@ -371,11 +374,13 @@ def test_script_imports_only_the_standard_library_and_three_packages():
 
 def test_the_algorithm_is_under_60_lines_of_code():
     """Forward pass, loss, backward pass and update, docstrings and blank lines left out."""
-    names = {"Parameters", "Activations", "relu", "softmax", "forward", "cross_entropy", "backward", "descend"}  # fmt: skip
-    nodes = [n for n in ast.parse(SCRIPT.read_text(encoding="utf-8")).body if getattr(n, "name", "") in names]  # fmt: skip
+    names = "Parameters Activations relu softmax forward cross_entropy backward descend".split()
+    tree = ast.parse(SCRIPT.read_text(encoding="utf-8"))
+    nodes = [node for node in tree.body if getattr(node, "name", None) in names]
     lines = 0
     for node in nodes:
-        node.body = [part for part in node.body if not isinstance(getattr(part, "value", None), ast.Constant)]  # fmt: skip
+        docstring = isinstance(getattr(node.body[0], "value", None), ast.Constant)
+        node.body = node.body[docstring:]
         lines += len(ast.unparse(node).splitlines())
     assert len(nodes) == len(names)
     assert 20 < lines < 60
@@ -411,21 +416,23 @@ finally:
 
 
 def test_script_writes_only_into_the_figures_folder(small, tmp_path):
-    run("--data", small, "--iterations", 1, cwd=tmp_path)  # matplotlib fills its font cache
+    cache = str(tmp_path / "matplotlib")
     log = tmp_path / "log"
     watcher = tmp_path / "watch.py"
     watcher.write_text(WATCH.replace("{log!r}", repr(str(log))), encoding="utf-8")
     command = [sys.executable, watcher, "--", SCRIPT, "--data", small, "--iterations", "2"]
-    subprocess.run(command, check=True, cwd=tmp_path, env=ENVIRONMENT, capture_output=True)
+    environment = {**ENVIRONMENT, "MPLCONFIGDIR": cache}
+    run("--data", small, "--iterations", 1, "--figures", "first", cwd=tmp_path, MPLCONFIGDIR=cache)
+    subprocess.run(command, check=True, cwd=tmp_path, env=environment, capture_output=True)
     events = pickle.loads(log.read_bytes())
-    assert len([name for event, name in events if event == "open" and "figures" in name]) >= 3
-    outside = [
+    inside = [
+        name for event, name in events if event == "open" and Path(name).parts[0] == "figures"
+    ]
+    assert len(inside) >= 3  # the watcher does see the pictures being written
+    folders = tuple(str(path) for path in (Path("figures"), (tmp_path / "figures").resolve()))
+    allowed = ("open", "os.remove", "os.rename", "os.mkdir")
+    assert [
         (event, name)
         for event, name in events
-        if not (
-            event in ("open", "os.remove", "os.rename", "os.mkdir") and name.startswith("figures")
-        )
-        and not (event == "open" and "figures" in name)
-        and name != str(log)
-    ]
-    assert outside == []
+        if not (event in allowed and name.startswith((*folders, cache, str(log))))
+    ] == []
