@@ -125,7 +125,7 @@ def test_accepted_files_mean_what_they_say(tmp_path, content, suffix):
 COLUMNS = "line 1: expected a label and 784 pixels, but found "
 REFUSED = {
     "empty": ("", "No columns"),
-    "header only": (csv(CELLS[:1]), "0 rows"),
+    "header only": (csv(CELLS[:1]), "No columns"),
     "PNG": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "cannot be read as CSV"),
     "random bytes": (np.random.default_rng(0).bytes(3000), "cannot be read as CSV"),
     "UTF-16": (GOOD.encode("utf-16"), "cannot be read as CSV"),
@@ -139,8 +139,9 @@ REFUSED = {
     "duplicate header": (GOOD.replace("pixel7,", "pixel6,", 1), "line 1, column 9: there is a column 'pixel6'"),
     "one value too few": (with_line(30, ",".join(CELLS[29][:-1])), "line 30, column 785: a pixel must be"),
     "one value too many": (with_line(30, ",".join([*CELLS[29], "7"])), "line 30, saw 786"),
-    "a value too many in every row": (csv([CELLS[0], *([*row, ""] for row in CELLS[1:])]), "line 2, saw 786"),
-    "only one class": (csv([HEADER, *(["3", *row[1:]] for row in CELLS[1:])]), "1 different labels"),
+    "a value too many in every row": (csv([CELLS[0], *([*row, ""] for row in CELLS[1:])]), "saw 786"),
+    "a label and 785 pixels below a header of 784": (csv([CELLS[0], *([*row, "7"] for row in CELLS[1:])]), "saw 786"),
+    "only one class": (csv([HEADER, *(["3", *row[1:]] for row in CELLS[1:])]), "all labels are the same"),
     **{
         f"pixel {text!r}": (with_cell(30, 42, text), f"line 30, column 42: a pixel must be a whole number from 0 to 255, but here is {shown}.")
         for text, shown in [("", "nothing"), *((t, repr(t)) for t in ("two", "12.5", "-1", "256", "65536", "1e3", "NaN", "inf", "NA", "True", "1_0", "0x10", "9" * 30))]
