@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.10"
-# dependencies = ["numpy>=1.24", "pandas>=2.0", "matplotlib>=3.7"]
+# dependencies = ["numpy>=2.0", "pandas>=2.2.2", "matplotlib>=3.9"]
 # ///
 
 # %% [markdown]
@@ -348,10 +348,10 @@ def backward(parameters, X, Y, activations):
     Z1, A1, _, A2 = activations
     m = X.shape[-1]
     dZ2 = A2 - Y
-    dW2 = dZ2 @ A1.swapaxes(-1, -2) / m  # swapaxes: the transpose, of each matrix of a stack too
+    dW2 = dZ2 @ A1.mT / m  # .mT is the transpose; of a stack of matrices, of each
     db2 = dZ2.sum(axis=-1, keepdims=True) / m
-    dZ1 = parameters.W2.T @ dZ2 * (Z1 > 0)
-    dW1 = dZ1 @ X.swapaxes(-1, -2) / m
+    dZ1 = parameters.W2.mT @ dZ2 * (Z1 > 0)
+    dW1 = dZ1 @ X.mT / m
     db1 = dZ1.sum(axis=-1, keepdims=True) / m
     return Parameters(dW1, db1, dW2, db2)
 
@@ -615,13 +615,8 @@ def parse_options(arguments=None):
     options = (
         ("--data", "PATH", Path, "CSV file to learn from: a label and 784 pixels in each row"),
         ("--iterations", "N", in_range(int, 1, 10**6), "how many steps of gradient descent"),
-        ("--learning-rate", "X", in_range(float, 1e-9, 1e9), "how far to go in each step"),
-        (
-            "--hidden",
-            "N",
-            in_range(int, 1, 10**4),
-            "how many hidden neurons: more usually read better",
-        ),
+        ("--learning-rate", "X", in_range(float, 1e-9, 1e6), "how far to go in each step"),
+        ("--hidden", "N", in_range(int, 1, 10**4), "how many hidden neurons"),
         ("--seed", "N", in_range(int, 0, 2**32 - 1), "start of the random numbers"),
         ("--figures", "DIR", Path, "folder for the pictures, made if need be"),
     )
@@ -637,10 +632,7 @@ def prepare_figures(folder, no_show):
     try:
         plt.switch_backend("agg" if no_show else plt.get_backend())
     except ImportError as error:
-        reason = f"{error}".splitlines()[0]
-        raise UserError(
-            f"no windows here ({reason}). Use --no-show, or unset MPLBACKEND."
-        ) from None
+        raise UserError(f"no windows ({error}). Use --no-show, or unset MPLBACKEND.") from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -651,6 +643,11 @@ def prepare_figures(folder, no_show):
         ) from None
 
 
+def on_terminal():
+    """Whether somebody watches, rather than a file or nobody at all."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def show_progress(record, iterations, began):
     """Keep one line up to date on a terminal; print a line now and then into a file."""
     done, seconds = record.iteration, time.perf_counter() - began
@@ -658,7 +655,7 @@ def show_progress(record, iterations, began):
         f"   iteration {done:>{len(str(iterations))}}/{iterations}  loss {record.loss:.4f}  "
         f"train {100 * record.accuracy:.1f} %  test {100 * record.test_accuracy:.1f} %  "
     )
-    if sys.stdout and sys.stdout.isatty():
+    if on_terminal():
         line += f"{seconds / max(done, 1) * (iterations - done):.0f} s left"
         width = shutil.get_terminal_size().columns - 1
         print("\r" + line[:width].ljust(width), end="" if done < iterations else "\n", flush=True)
@@ -731,9 +728,8 @@ def run(options):
         "neurons": plot_neurons(start, learnt, x_train),
     }
     save_figures(figures, options.figures)
-    print(
-        f"   pictures: {', '.join(f'{options.figures / name}.png' for name in figures)}", flush=True
-    )
+    files = ", ".join(f"{name}.png" for name in figures)
+    print(f"   pictures in {options.figures}: {files}", flush=True)
     if figures["training"].canvas.required_interactive_framework:  # there are windows to show
         print("   close the windows to end", flush=True)
         plt.show()
@@ -753,15 +749,15 @@ def main(arguments=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (UserError, OSError) as error:
-        print("\nerror: " + " ".join(str(error).split()), file=sys.stderr)
-        return 2
+        message = str(error)
     except MemoryError:
-        print(
-            "\nerror: not enough memory; use fewer --hidden neurons or fewer digits",
-            file=sys.stderr,
-        )
-        return 2
-    return 0
+        message = "not enough memory; use fewer --hidden neurons or fewer digits"
+    else:
+        return 0
+    if on_terminal():
+        print()  # the line of progress may not have ended
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    return 2
 
 
 # %%

@@ -37,7 +37,7 @@ def run(*arguments, cwd, python=(), **environment):
 def one_line_error(result):
     """The single line on standard error of a run that ended with exit status 2."""
     assert result.returncode == 2, result.stderr
-    lines = result.stderr.strip().splitlines()
+    lines = result.stderr.splitlines()
     assert len(lines) == 1, result.stderr
     return lines[0]
 
@@ -86,7 +86,7 @@ def test_main_job_tells_its_story_in_order(main_job):
         "iteration 750/750",
         "test picture 0",
         "final test accuracy",
-        "pictures: ",
+        "pictures in figures: training.png",
     ]
     places = [output.find(words) for words in story]
     assert -1 not in places and places == sorted(places)
