@@ -34,11 +34,15 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
+
+if __name__ == "__main__":  # a quiet end if Ctrl-C comes while the packages load
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -65,7 +69,7 @@ class UserError(Exception):
 #
 # *Pixels are divided by 255.* The slope of a weight is proportional to its input, so inputs 255
 # times larger give W1 far larger steps. With raw pixels the hidden neurons usually all die within
-# a few iterations: none answers to any picture any more.
+# a few iterations: none answers to any picture any more. Try it: --raw-pixels.
 #
 # *Labels become one-hot columns*: the digit 3 becomes the column 0 0 0 1 0 0 0 0 0 0, which is
 # the answer that a perfect network would give as its ten probabilities.
@@ -174,14 +178,14 @@ def split(pixels, labels, test_size, rng):
     return (pixels[train], labels[train]), (pixels[test], labels[test])
 
 
-def to_columns(pixels):
+def to_columns(pixels, divisor=255):
     """Turn rows of pixels, (m, n) from 0 to 255, into columns X, (n, m) from 0 to 1, float32.
 
     >>> to_columns(np.array([[0, 51], [255, 102], [0, 0]]))
     array([[0. , 1. , 0. ],
            [0.2, 0.4, 0. ]], dtype=float32)
     """
-    return np.divide(pixels.T, 255, dtype=np.float32, order="C")  # "C": stored row by row
+    return np.divide(pixels.T, divisor, dtype=np.float32, order="C")  # "C": stored row by row
 
 
 def one_hot(labels, classes=CLASSES):
@@ -464,7 +468,8 @@ def train(parameters, training, test, iterations, learning_rate):
             what = "every hidden neuron is dead" if np.isfinite(loss) else f"the loss is {loss}"
             raise UserError(
                 f"learning broke down at iteration {iteration}: {what}. Steps that are too large "
-                f"are the usual cause; try a --learning-rate smaller than {learning_rate:g}."
+                f"are the usual cause; try a --learning-rate smaller than {learning_rate:g}, "
+                "and no --raw-pixels."
             )
         on_test = forward(parameters, X_test)
         yield Record(
@@ -623,6 +628,7 @@ def parse_options(arguments=None):
     for name, metavar, kind, text in options:
         text = f"{text} (default: %(default)s)"
         parser.add_argument(name, metavar=metavar, type=kind, help=text)
+    parser.add_argument("--raw-pixels", action="store_true", help="do not divide pixels by 255")
     parser.add_argument("--no-show", action="store_true", help="save pictures, open no windows")
     return parser.parse_args(arguments)
 
@@ -689,7 +695,8 @@ def run(options):
     print("1. The data")
     training, test = split(*load_digits(options.data), TEST_SIZE, rng)
     (pixels, y_train), (pixels_test, y_test) = training, test
-    x_train, x_test = to_columns(pixels), to_columns(pixels_test)
+    divisor = 1 if options.raw_pixels else 255
+    x_train, x_test = to_columns(pixels, divisor), to_columns(pixels_test, divisor)
     print(f"   read {options.data}")
     print(f"   {len(y_train) + len(y_test):,} pictures of 28 x 28 = {PIXELS} pixels, shuffled")
     print(f"   to learn from: x_train {x_train.shape}, y_train {y_train.shape}")
@@ -762,4 +769,5 @@ def main(arguments=None):
 
 # %%
 if __name__ == "__main__" and "ipykernel" not in sys.modules:  # in a notebook, call main([])
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on, main decides
     sys.exit(main())

@@ -203,6 +203,11 @@ def test_divergence_is_one_line(small, tmp_path):
     assert "accuracy:" not in result.stdout
 
 
+def test_raw_pixels_are_one_line(tmp_path):
+    line = one_line_error(run("--raw-pixels", cwd=tmp_path))
+    assert "every hidden neuron is dead" in line and "no --raw-pixels" in line
+
+
 @pytest.mark.parametrize("key", nn.Parameters._fields)
 def test_a_wrong_gradient_stops_the_run(monkeypatch, capsys, small, tmp_path, key):
     right = nn.backward
@@ -286,6 +291,30 @@ def test_interrupt_keeps_what_was_learnt(small, tmp_path):
     assert re.search("stopped at iteration [0-9]+", output)
     assert "final test accuracy" in output
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == PICTURES
+
+
+@posix_only
+def test_interrupt_while_the_packages_load_is_quiet(small, tmp_path):
+    command = [sys.executable, SCRIPT, "--data", small]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, cwd=tmp_path, env=ENVIRONMENT)
+    time.sleep(0.6)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode in (-signal.SIGINT, 130)
+    assert errors == b""
+
+
+@posix_only
+def test_a_second_interrupt_ends_at_once(small, tmp_path):
+    options = ("--data", small, "--iterations", 100_000)
+    process = start_and_wait_for("iteration      0/", *options, cwd=tmp_path)
+    process.send_signal(signal.SIGINT)
+    for line in process.stdout:
+        if "stopped at iteration" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "")
 
 
 @posix_only
