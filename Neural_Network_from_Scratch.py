@@ -527,8 +527,8 @@ def plot_predictions(pixels, labels, A2, columns=8):
     worst = wrong[np.argsort(-certainty[wrong])]
     figure = plt.figure(figsize=(1.3 * columns, 8), layout="constrained")
     rows = (
-        (f"The first of {len(labels):,} test images", np.arange(len(labels))),
-        (f"The worst of {len(wrong):,} mistakes on them", worst),
+        (f"The first of {len(labels):,} test images: answer, probability", np.arange(len(labels))),
+        (f"The worst of {len(wrong):,} mistakes on test images", worst),
     )
     for part, (title, chosen) in zip(figure.subfigures(2, 1), rows):
         part.suptitle(title)
