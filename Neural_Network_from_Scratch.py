@@ -564,8 +564,8 @@ def plot_neurons(before, after, X, most=50):
         picture = axes.imshow(weights.reshape(28, 28), cmap="RdBu_r", vmin=-limit, vmax=limit)
         axes.set_title(f"{i + 1}" if fires[i] else f"{i + 1} never fires", fontsize=10)
     of_all = "" if len(fires) <= most else f" (the first {most} of {len(fires):,})"
-    figure.suptitle(f"What training changed in each hidden neuron{of_all}")
-    figure.colorbar(picture, ax=grid, shrink=0.8, label="change of weight: + ink excites more")
+    figure.suptitle(f"What training changed: + where ink excites a neuron more{of_all}")
+    figure.colorbar(picture, ax=grid, shrink=0.8, label="change of weight")
     return figure
 
 
