@@ -114,9 +114,7 @@ def load_digits(path):
     except Exception as error:  # whatever else pandas says of a file that is no CSV file
         raise UserError(f"{path}: cannot be read as CSV ({str(error).strip()}). {ADVICE}") from None
     if (digits[:, 0] == digits[0, 0]).all():
-        raise UserError(
-            f"{path}: all labels are the same; there is nothing to tell apart. {ADVICE}"
-        )
+        raise UserError(f"{path}: all labels are the same: nothing to tell apart. {ADVICE}")
     return digits[:, 1:], digits[:, 0]
 
 
@@ -277,12 +275,9 @@ def forward(parameters, X):
 
     One pixel, one hidden neuron, two classes; the input is 2:
 
-    >>> tiny = Parameters(
-    ...     W1=np.array([[3.0]]),
-    ...     b1=np.array([[-1.0]]),
-    ...     W2=np.array([[0.0], [1.0]]),
-    ...     b2=np.array([[5.0], [0.0]]),
-    ... )
+    >>> W1, b1 = np.array([[3.0]]), np.array([[-1.0]])
+    >>> W2, b2 = np.array([[0.0], [1.0]]), np.array([[5.0], [0.0]])
+    >>> tiny = Parameters(W1, b1, W2, b2)
     >>> Z1, A1, Z2, A2 = forward(tiny, np.array([[2.0]]))
     >>> Z1.item(), A1.item(), Z2.ravel().tolist(), A2.ravel().tolist()
     (5.0, 5.0, [5.0, 5.0], [0.5, 0.5])
@@ -538,7 +533,7 @@ def plot_predictions(pixels, labels, A2, columns=8):
         for axes, i in zip(grid, chosen):
             axes.imshow(pixels[i].reshape(28, 28), cmap="gray_r", vmin=0, vmax=255)
             text, style = f"{answers[i]}  {100 * certainty[i]:.0f} %", {}
-            if answers[i] != labels[i]:  # marked by a cross and bold type, not by colour alone
+            if answers[i] != labels[i]:  # marked by more than colour
                 text = f"\N{BALLOT X} {text}\nis a {labels[i]}"
                 style = {"color": ORANGE, "weight": "bold"}
             axes.set_title(text, fontsize=10, **style)
