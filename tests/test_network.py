@@ -2,7 +2,10 @@
 
 import itertools
 import math
+import os
+import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import autograd.numpy as anp
 import numpy as np
@@ -35,6 +38,12 @@ def our_gradient(parameters, X, Y):
 
 def our_loss(parameters, X, Y):
     return nn.cross_entropy(nn.forward(parameters, X).Z2, Y)
+
+
+def train(parameters, training, test, iterations, learning_rate, **options):
+    """Full-batch training as in Part 5."""
+    work = itertools.repeat(training), test, nn.gradient
+    return nn.train(parameters, *work, iterations, learning_rate, **options)
 
 
 def assert_close(ours, theirs, tolerance=1e-8):
@@ -121,7 +130,7 @@ def test_gradient_equals_micrograd(hidden, m):
 
 def test_twenty_steps_equal_twenty_steps_driven_by_autograd():
     parameters, X, labels, _ = example(hidden=10, m=200, inputs=784)
-    *_, last = nn.train(parameters, (X, labels), (X, labels), 20, 0.1)
+    *_, last = train(parameters, (X, labels), (X, labels), 20, 0.1)
     theirs = tuple(parameters)
     for _ in range(20):
         slopes = grad(autograd_loss)(theirs, X.T, labels)
@@ -154,6 +163,155 @@ def test_the_check_of_every_start_sees_a_wrong_gradient(monkeypatch, kind):
     monkeypatch.setattr(nn, "backward", wrong)
     parameters, X, _, Y = example(hidden=10, m=5, inputs=784, dtype=np.float32)
     assert nn.gradient_check(parameters, X, Y, np.random.default_rng(0)) > 1e-4
+
+
+# The gradient in blocks, in batches, and with weight decay.
+
+
+def pictures(m, dtype=np.float64):
+    """X and labels of m pictures with ink in a box somewhere; the last of them is blank."""
+    rng = np.random.default_rng(m)
+    X = np.zeros((28, 28, m), dtype)
+    for i in range(m - 1):
+        (top, left), (height, width) = rng.integers(0, 20, 2), rng.integers(1, 9, 2)
+        X[top : top + height, left : left + width, i] = rng.random((height, width))
+    return X.reshape(784, m), rng.integers(0, 10, m)
+
+
+@pytest.mark.parametrize("m", [1, 63, 64, 65, 2047, 2048, 5000])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-5), (np.float64, 1e-12)])
+@pytest.mark.parametrize("size", [64, 2048])
+def test_gradient_in_blocks_is_the_gradient(m, dtype, tolerance, size):
+    X, labels = pictures(m, dtype)
+    parameters = nn.initialize(np.random.default_rng(0), dtype=dtype)
+    blocks = nn.make_blocks(X, labels, size)
+    assert sum(block.labels.size for block in blocks) == m
+    if m == 5000:  # pixels are left out indeed
+        assert all(len(block.pixels) < 784 for block in blocks)
+    loss, fraction, gradients = nn.gradient(parameters, X, labels)
+    with ThreadPoolExecutor(3) as pool:
+        for each in (map, pool.map):
+            ours = nn.gradient_in_blocks(parameters, *blocks, each=each)
+            assert ours[0] == pytest.approx(loss, rel=tolerance)
+            assert ours[1] == pytest.approx(fraction, rel=1e-12)
+            assert_close(ours[2], gradients, tolerance)
+            assert all(slope.dtype == dtype for slope in ours[2])
+
+
+def test_gradient_in_blocks_of_blank_pictures():
+    X, labels = np.zeros((784, 100)), np.arange(100) % 10
+    parameters = nn.initialize(np.random.default_rng(0), dtype=np.float64)
+    _, _, ours = nn.gradient_in_blocks(parameters, *nn.make_blocks(X, labels))
+    assert not ours.W1.any()
+    assert_close(ours[1:], nn.gradient(parameters, X, labels)[2][1:], 1e-12)
+
+
+def test_block_gradients_do_not_average_to_the_gradient_without_their_shares():
+    """The wrong version: the last block is smaller, and its examples would count for more."""
+    X, labels = pictures(65)
+    parameters = nn.initialize(np.random.default_rng(0), dtype=np.float64)
+    parts = [nn.gradient_in_blocks(parameters, b)[2].b2 for b in nn.make_blocks(X, labels, 64)]
+    right = nn.gradient(parameters, X, labels)[2].b2
+    assert np.abs(np.mean(parts, axis=0) - right).max() > 1e-3 * np.abs(right).max()
+
+
+def test_blocks_give_the_same_bits_on_any_number_of_cores(digits):
+    code = (
+        "import os, sys; os.environ['OPENBLAS_NUM_THREADS'] = '1'\n"
+        f"sys.path.insert(0, {str(nn.Path(nn.__file__).parent)!r})\n"
+        "import numpy as np, Neural_Network_from_Scratch as nn\n"
+        "X = np.random.default_rng(0).random((784, 9000), dtype=np.float32)\n"
+        "X[:100] *= X[:100] > 0.9\n"
+        "blocks = nn.make_blocks(X, np.arange(9000) % 10)\n"
+        "start = nn.initialize(np.random.default_rng(1))\n"
+        "for cores in (1, 2, 4):\n"
+        "    with nn.ThreadPoolExecutor(cores) as pool:\n"
+        "        gradient = nn.partial(nn.gradient_in_blocks, each=pool.map)\n"
+        "        test = X[:, :10], np.arange(10)\n"
+        "        *_, last = nn.train(start, nn.repeat(blocks), test, gradient, 20, 0.1)\n"
+        "    print(last.loss.hex(), hash(b''.join(p.tobytes() for p in last.parameters)))\n"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
+    )
+    lines = result.stdout.splitlines()
+    assert len(lines) == 3
+    assert len(set(lines)) == 1
+
+
+@pytest.mark.parametrize("size", [1, 7, 17, 40])
+def test_mini_batches_of_an_epoch_average_to_the_full_gradient(size):
+    parameters, X, labels, Y = example(m=17)
+    batches = nn.mini_batches(X, labels, size, np.random.default_rng(0))
+    total, seen = nn.Parameters(*(np.zeros_like(p) for p in parameters)), []
+    while len(seen) < 17:
+        x, y = next(batches)
+        assert len(y) == min(size, 17 - len(seen))
+        slopes = nn.gradient(parameters, x, y)[2]
+        total = nn.Parameters(*(t + s * len(y) / 17 for t, s in zip(total, slopes)))
+        seen += x[0].tolist()
+    assert sorted(seen) == sorted(X[0])  # every example once
+    assert_close(total, our_gradient(parameters, X, Y), 1e-13)
+    epoch = list(itertools.islice(batches, -(-17 // size)))
+    again = np.concatenate([x[0] for x, _ in epoch]).tolist()
+    assert sorted(again) == sorted(seen)
+    if size < 17:
+        assert again != seen  # reshuffled
+
+
+def test_weight_decay_is_the_gradient_of_the_penalised_loss():
+    parameters, X, labels, Y = example()
+    ours = nn.decay(nn.gradient(parameters, X, labels)[2], parameters, 0.3)
+    h = 1e-5
+    for k, P in enumerate(parameters):
+        for i in range(P.size):
+
+            def penalised(step, k=k, i=i):
+                moved = [p.copy() for p in parameters]
+                moved[k].flat[i] += step
+                squares = (moved[0] ** 2).sum() + (moved[2] ** 2).sum()
+                return our_loss(nn.Parameters(*moved), X, Y) + 0.3 / 2 * squares
+
+            slope = (penalised(h) - penalised(-h)) / (2 * h)
+            assert ours[k].flat[i] == pytest.approx(slope, abs=1e-8)
+
+
+def test_training_with_decay_and_cosine_takes_the_steps_that_it_says():
+    parameters, X, labels, Y = example(hidden=10, m=17)
+    options = {"weight_decay": 0.3, "schedule": "cosine"}
+    records = list(train(parameters, (X, labels), (X, labels), 4, 0.5, **options))
+    for before, after in itertools.pairwise(records):
+        rate = 0.5 * (1 + math.cos(math.pi * before.iteration / 4)) / 2
+        slopes = our_gradient(before.parameters, X, Y)
+        W1, b1 = before.parameters.W1, before.parameters.b1
+        assert np.allclose(after.parameters.W1, W1 - rate * (slopes.W1 + 0.3 * W1), rtol=1e-12)
+        assert np.allclose(after.parameters.b1, b1 - rate * slopes.b1, rtol=1e-12)
+
+
+def test_cosine_from_all_through_half_to_nothing():
+    assert [nn.cosine(t) for t in (0, 0.5, 1)] == pytest.approx([1, 0.5, 0], abs=1e-15)
+    assert (np.diff([nn.cosine(t) for t in np.linspace(0, 1, 100)]) < 0).all()
+
+
+def test_he_start_has_variance_two_over_inputs():
+    W1, b1, W2, b2 = nn.initialize_he(np.random.default_rng(0), hidden=400)
+    assert W1.var() == pytest.approx(2 / 784, rel=0.02)
+    assert W2.var() == pytest.approx(2 / 400, rel=0.1)
+    assert abs(W1.mean()) < 1e-3
+    assert not b1.any() and not b2.any()
+    assert {p.dtype for p in (W1, b1, W2, b2)} == {np.dtype(np.float32)}
+
+
+def test_looking_at_the_test_images_less_often_changes_nothing_else():
+    parameters, X, labels, _ = example(hidden=10, m=17)
+    often, seldom = (
+        list(train(parameters, (X, labels), (X, labels), 7, 0.5, test_every=n)) for n in (1, 3)
+    )
+    for a, b in zip(often, seldom):
+        assert (a.loss, a.parameters.W1.tobytes()) == (b.loss, b.parameters.W1.tobytes())
+        looked = often[b.iteration if b.iteration == 7 else b.iteration // 3 * 3]
+        assert (b.test_loss, b.test_accuracy) == (looked.test_loss, looked.test_accuracy)
 
 
 # Properties of the small functions.
@@ -249,7 +407,7 @@ def test_a_stack_of_matrices_gives_the_results_of_each():
 
 def test_train_tells_the_state_after_each_step_and_computes_only_when_asked():
     parameters, X, labels, Y = example(hidden=10, m=17)
-    records = list(nn.train(parameters, (X, labels), (X[:, :5], labels[:5]), 3, 0.5))
+    records = list(train(parameters, (X, labels), (X[:, :5], labels[:5]), 3, 0.5))
     assert [record.iteration for record in records] == [0, 1, 2, 3]
     assert records[0].parameters is parameters
     for before, after in itertools.pairwise(records):
@@ -267,7 +425,7 @@ def test_train_tells_the_state_after_each_step_and_computes_only_when_asked():
 def test_train_stops_when_learning_breaks_down(rate):
     parameters, X, labels, _ = example(hidden=10, m=17, dtype=np.float32)
     with np.errstate(all="ignore"), pytest.raises(nn.UserError, match="smaller than"):
-        for record in nn.train(parameters, (X, labels), (X, labels), 200, rate):
+        for record in train(parameters, (X, labels), (X, labels), 200, rate):
             assert np.isfinite(record.loss)
 
 
@@ -331,8 +489,8 @@ def test_trap_raw_pixels_kill_the_network(digits):
         assert np.isnan(np.exp(Z2) / np.exp(Z2).sum(axis=0)).any()  # a naive softmax, at once
     assert np.isfinite(nn.forward(parameters, X).A2).all()
     with pytest.raises(nn.UserError, match="every hidden neuron is dead"):
-        for record in nn.train(parameters, (X, labels[:2000]), (X, labels[:2000]), 20, 0.1):
+        for record in train(parameters, (X, labels[:2000]), (X, labels[:2000]), 20, 0.1):
             assert record.iteration < 6
     divided = nn.to_columns(pixels[:2000]), labels[:2000]
-    *_, last = nn.train(parameters, divided, divided, 20, 0.1)
+    *_, last = train(parameters, divided, divided, 20, 0.1)
     assert last.accuracy > 0.15

@@ -131,6 +131,8 @@ def test_options_change_the_run(small, tmp_path):
     ("option", "values"),
     {
         "--iterations": ["0", "-1", "1.5", "many", "nan", "1e3"],
+        "--batch-size": ["0", "-64", "1.5", "all"],
+        "--weight-decay": ["-0.1", "nan", "inf", "some"],
         "--learning-rate": ["0", "-0.1", "nan", "inf", "fast"],
         "--hidden": ["0", "-3", "ten", "10001"],
         "--seed": ["-1", "0.5", "x"],
@@ -147,11 +149,99 @@ def test_bad_option_values_get_one_line_with_the_range(capsys, option, values):
         )
 
 
+@pytest.mark.parametrize("option", ["--schedule", "--init"])
+def test_bad_choices_get_one_line_with_the_choices(capsys, option):
+    with pytest.raises(SystemExit) as caught:
+        nn.parse_options([option, "magic"])
+    assert caught.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert f"argument {option}: invalid choice: 'magic'" in last
+
+
+def test_mini_batches_speak_of_epochs(small, tmp_path):
+    options = ("--data", small, "--batch-size", 60, "--iterations", 90, "--no-show")
+    lifted = ("--init", "he", "--weight-decay", 0.01, "--schedule", "cosine", "--hidden", 30)
+    result = run(*options, *lifted, cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "mini-batches of 60 pictures, 9 to an epoch" in result.stdout
+    assert "(cosine), weight decay 0.01" in result.stdout
+    assert re.search(r"iteration 90/90  epoch 10\.0  loss ", result.stdout)
+    assert max(map(len, result.stdout.splitlines())) < 100
+    final = float(re.search(r"final test accuracy: ([0-9.]+)%", result.stdout)[1])
+    assert final > 50  # 500 digits, learnt ten times over
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == PICTURES
+
+
+def test_legend_says_that_a_noisy_curve_is_a_mean():
+    history = [nn.Record(i, 1 / (i + 1), 0.5, 1.0, 0.4, None) for i in range(100)]
+    for window, label in ((1, "training: 0.010"), (20, "training, mean of 20 batches: 0.011")):
+        figure = nn.plot_training(history, window)
+        line = figure.axes[0].lines[0]
+        assert line.get_label() == label
+        assert line.get_xdata()[0] == window - 1
+        assert line.get_ydata()[-1] == pytest.approx(
+            np.mean([1 / i for i in range(101 - window, 101)])
+        )
+        nn.plt.close(figure)
+
+
+def test_test_data_never_lets_a_test_picture_into_training(small, tmp_path, capsys):
+    rows = small.read_text().splitlines()
+    for name, part in {"learn": rows[:1200], "test": rows[1000:1300]}.items():
+        (tmp_path / f"{name}.csv").write_text("\n".join(part))
+    learn, test = tmp_path / "learn.csv", tmp_path / "test.csv"
+    options = nn.parse_options(["--data", str(learn), "--test-data", str(test)])
+    (pixels, labels), (pixels_test, labels_test) = nn.read_digits(options, None)
+    assert "200 pictures left out" in capsys.readouterr().out
+    assert (len(labels), len(labels_test)) == (1000, 300)
+    assert not set(map(bytes, pixels)) & set(map(bytes, pixels_test))
+    everything = nn.load_digits(small)
+    assert np.array_equal(pixels, everything[0][:1000])
+    assert np.array_equal(labels_test, everything[1][1000:1300])
+    result = run(*("--data", learn, "--test-data", test, "--iterations", 2), cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "x_train (784, 1000)" in result.stdout
+    assert re.search(r"final test accuracy: .* of 300\)", result.stdout)
+
+
+def test_test_data_that_leaves_nothing_to_learn_from_is_one_line(small, tmp_path):
+    line = one_line_error(run("--data", small, "--test-data", small, cwd=tmp_path))
+    assert "none is left to learn from" in line
+    line = one_line_error(run("--data", small, "--test-data", "no.csv", cwd=tmp_path))
+    assert "no.csv: No such file" in line
+
+
+def test_only_the_program_itself_keeps_products_on_one_core(small, tmp_path):
+    """Full-batch runs do, mini-batches and importing programs do not; other settings stay."""
+    code = (
+        "import os, runpy, sys\n"
+        "sys.argv = sys.argv[1:]\n"
+        "sys.exit = lambda status: print(os.environ.get('OPENBLAS_NUM_THREADS'))\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
+    environment = {k: v for k, v in ENVIRONMENT.items() if k != "OPENBLAS_NUM_THREADS"}
+    command = [sys.executable, "-c", code, SCRIPT, "--data", small, "--iterations", "2"]
+    for options, before, after in (
+        ([], {}, "1"),
+        (["--batch-size", "9"], {}, "None"),
+        (["--batch-size=9"], {}, "None"),
+        ([], {"OPENBLAS_NUM_THREADS": "3"}, "3"),
+    ):
+        result = subprocess.run(
+            [*map(str, command), *options],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**environment, **before},
+        )
+        assert (result.stderr, result.stdout.split()[-1]) == ("", after)
+
+
 def test_help_names_every_option_and_its_default(capsys):
     with pytest.raises(SystemExit):
         nn.parse_options(["--help"])
     text = " ".join(capsys.readouterr().out.split())
-    for words in ("--data", "0.1)", "750)", "10)", "--seed", "figures)", "--no-show"):
+    for words in ("--data", "0.1)", "750)", "10)", "--seed", "figures)", "--no-show", "uniform)"):
         assert words in text
 
 
