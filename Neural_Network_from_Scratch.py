@@ -28,6 +28,7 @@ then read it from top to bottom:
 8. The command line: options, messages, the order of a run
 
 Throughout, m is the number of examples and a COLUMN is an example: X has shape (784, m).
+"eq. 29" is equation 29 of docs/The_Core_Mathematics.md, where each is derived step by step.
 """
 
 # %%
@@ -46,10 +47,11 @@ from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
-if __name__ == "__main__":  # before the packages load:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a quiet end if Ctrl-C comes meanwhile
-    if not any(word.startswith("--batch-size") for word in sys.argv):
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # see Part 6: the cores are ours
+AS_PROGRAM = __name__ == "__main__" and "ipykernel" not in sys.modules  # no import, no notebook
+if AS_PROGRAM:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a quiet end if Ctrl-C comes while packages load
+if __name__ == "__main__" and not any(word.startswith("--batch-size") for word in sys.argv):
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy reads it when it loads; see Part 6
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -88,6 +90,18 @@ ADVICE = (
     "Put a CSV file of labelled digits, such as Kaggle's train.csv, beside this file, "
     "or name it with --data."
 )
+
+
+def default_data():
+    """The file to learn from: a train.csv of your own, else the embedded digits.
+
+    A notebook has no __file__: there, the working folder and Kaggle's folder are looked into.
+    """
+    here = Path(globals().get("__file__", "notebook")).resolve().parent
+    kaggle = Path("/kaggle/input/digit-recognizer")
+    folders = here / "mnist_data", here, here.parent / "mnist_data", Path(), kaggle
+    candidates = [folder / name for folder in folders for name in ("train.csv", "train.csv.gz")]
+    return next(filter(Path.is_file, candidates), candidates[1])
 
 
 def load_digits(path):
@@ -206,8 +220,17 @@ def one_hot(labels, classes=CLASSES):
            [0., 0.],
            [1., 0.]], dtype=float32)
     """
-    return np.equal(labels[..., None, :], np.arange(classes)[:, None]).astype(np.float32)
+    return np.equal(np.arange(classes)[:, None], labels).astype(np.float32)
 
+
+# %% active="ipynb"
+# # Try it: what does a picture look like to the network?
+# rng = np.random.default_rng(SEED)
+# (pixels, y), (pixels_test, y_test) = split(*load_digits(default_data()), TEST_SIZE, rng)
+# X, X_test = to_columns(pixels), to_columns(pixels_test)
+# print("X", X.shape, "labels", y.shape, "Y", one_hot(y).shape)
+# for row in X[:, 0].reshape(28, 28):  # the first picture, ink from 1 to 9
+#     print("".join(f"{9 * ink:2.0f}" if ink else " ." for ink in row))
 
 # %% [markdown]
 # ## Part 2: The network
@@ -259,7 +282,7 @@ def initialize_he(rng, inputs=PIXELS, hidden=10, classes=CLASSES, dtype=np.float
 
     A sum over n inputs has n times the variance of a term, so this keeps the scores of a layer
     about as large as its inputs, however wide it is; the 2 makes up for the half that ReLU cuts
-    away. From He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", ICCV 2015.
+    away (eqs. 66-68). From He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", ICCV 2015.
 
     >>> [p.shape for p in initialize_he(np.random.default_rng(0), hidden=3)]
     [(3, 784), (3, 1), (10, 3), (10, 1)]
@@ -291,7 +314,7 @@ def softmax(Z):
            [0.5 , 0.25],
            [0.  , 0.5 ]])
     """
-    E = np.exp(Z - Z.max(axis=-2, keepdims=True))
+    E = np.exp(Z - Z.max(axis=-2, keepdims=True))  # eq. 14
     return E / E.sum(axis=-2, keepdims=True)
 
 
@@ -308,11 +331,16 @@ def forward(parameters, X):
     (5.0, 5.0, [5.0, 5.0], [0.5, 0.5])
     """
     W1, b1, W2, b2 = parameters
-    Z1 = W1 @ X + b1
-    A1 = relu(Z1)
-    Z2 = W2 @ A1 + b2
-    return Activations(Z1, A1, Z2, softmax(Z2))
+    Z1 = W1 @ X + b1  # eq. 3
+    A1 = relu(Z1)  # eq. 4
+    Z2 = W2 @ A1 + b2  # eq. 5
+    return Activations(Z1, A1, Z2, softmax(Z2))  # eq. 6
 
+
+# %% active="ipynb"
+# # Try it: what does it answer before it has learnt anything?
+# start = initialize(rng)
+# print(forward(start, X[:, :3]).A2.round(2))
 
 # %% [markdown]
 # ## Part 3: The loss and its gradient
@@ -348,7 +376,7 @@ def cross_entropy(Z2, Y):
     >>> round(float(loss), 6)  # the mean of log 2 and 10,000
     5000.346574
     """
-    S = Z2 - Z2.max(axis=-2, keepdims=True)
+    S = Z2 - Z2.max(axis=-2, keepdims=True)  # eqs. 16-17
     return np.mean(np.log(np.exp(S).sum(axis=-2)) - (S * Y).sum(axis=-2))
 
 
@@ -371,12 +399,12 @@ def backward(parameters, X, Y, activations):
     """
     Z1, A1, _, A2 = activations
     m = X.shape[-1]
-    dZ2 = A2 - Y
-    dW2 = dZ2 @ A1.mT / m  # .mT is the transpose; of a stack of matrices, of each
-    db2 = dZ2.sum(axis=-1, keepdims=True) / m
-    dZ1 = parameters.W2.mT @ dZ2 * (Z1 > 0)
-    dW1 = dZ1 @ X.mT / m
-    db1 = dZ1.sum(axis=-1, keepdims=True) / m
+    dZ2 = A2 - Y  # eq. 29
+    dW2 = dZ2 @ A1.mT / m  # eq. 33; .mT is the transpose (of a stack of matrices, of each)
+    db2 = dZ2.sum(axis=-1, keepdims=True) / m  # eq. 34
+    dZ1 = parameters.W2.mT @ dZ2 * (Z1 > 0)  # eq. 32
+    dW1 = dZ1 @ X.mT / m  # eq. 35
+    db1 = dZ1.sum(axis=-1, keepdims=True) / m  # eq. 36
     return Parameters(dW1, db1, dW2, db2)
 
 
@@ -417,13 +445,17 @@ def gradient_check(parameters, X, Y, rng, samples=20, h=1e-5):
             P.flat[i] = value + h
             above = loss()
             P.flat[i] = value - h
-            slopes.append((above - loss()) / (2 * h))
+            slopes.append((above - loss()) / (2 * h))  # eq. 49
             P.flat[i] = value
         # The floor of 1e-4: among slopes that are all tiny, only the rounding would be measured.
         largest = max(np.abs(slopes).max(), np.abs(dP).max(), 1e-4)
         errors.append(np.abs(slopes - dP.flat[chosen]).max() / largest)
-    return max(errors)
+    return float(max(errors))
 
+
+# %% active="ipynb"
+# # Try it: the check on 50 test pictures. Then break a line of `backward`, and check again.
+# gradient_check(start, X_test[:, :50], one_hot(y_test[:50]), rng)
 
 # %% [markdown]
 # ## Part 5: Learning
@@ -483,15 +515,15 @@ def descend(parameters, gradients, learning_rate):
     >>> descend(start, slope, 0.5).W1
     array([ 0.5, -0.5, -0.5, -0.5])
     """
-    return Parameters(*(p - learning_rate * dp for p, dp in zip(parameters, gradients)))
+    return Parameters(*(p - learning_rate * dp for p, dp in zip(parameters, gradients)))  # eq. 41
 
 
 def decay(gradients, parameters, weight_decay):
     """Gradients of the loss plus weight_decay / 2 times the sum of all squared weights.
 
-    Biases are left out: they shift a score, and a large shift is no sign of learning by heart.
+    Biases are left out, as usual (Goodfellow, Bengio and Courville, "Deep Learning", section 7.1).
     """
-    dW1 = gradients.W1 + weight_decay * parameters.W1
+    dW1 = gradients.W1 + weight_decay * parameters.W1  # eq. 69
     dW2 = gradients.W2 + weight_decay * parameters.W2
     return gradients._replace(W1=dW1, W2=dW2)
 
@@ -502,7 +534,7 @@ def cosine(progress):
     >>> [round(cosine(progress), 2) for progress in (0, 0.25, 0.5, 1)]
     [1.0, 0.85, 0.5, 0.0]
     """
-    return (1 + math.cos(math.pi * progress)) / 2
+    return (1 + math.cos(math.pi * progress)) / 2  # eq. 71
 
 
 def mini_batches(X, labels, size, rng):
@@ -552,6 +584,12 @@ def train(
         parameters = descend(parameters, gradients, rate)
 
 
+# %% active="ipynb"
+# # Try it: a hundred steps. What does twice the learning rate do, and what a hundred times?
+# for record in train(start, repeat((X, y)), (X_test, y_test), gradient, 100, learning_rate=0.1):
+#     if record.iteration % 20 == 0:
+#         print(f"{record.iteration:3}  loss {record.loss:.3f}  test {record.test_accuracy:.1%}")
+
 # %% [markdown]
 # ## Part 6: Everything else is efficiency
 #
@@ -600,13 +638,22 @@ def gradient_in_blocks(parameters, *blocks, each=map):
         return loss, fraction, *slopes._replace(W1=dW1)
 
     m = sum(block.labels.size for block in blocks)
-    shares = [block.labels.size / m for block in blocks]
+    shares = [block.labels.size / m for block in blocks]  # eqs. 44-46
     loss, fraction, *slopes = (
         sum(share * value for share, value in zip(shares, values))
         for values in zip(*each(of_block, blocks))  # in the order of the blocks, whoever is first
     )
     return loss, fraction, Parameters(*slopes)
 
+
+# %% active="ipynb"
+# # Try it: the same steps in blocks, and all of them.
+# with ThreadPoolExecutor(os.cpu_count()) as pool:
+#     in_blocks = partial(gradient_in_blocks, each=pool.map)
+#     work = repeat(make_blocks(X, y)), (X_test, y_test), in_blocks
+#     history = list(train(start, *work, 750, learning_rate=0.1))
+# for record in history[::150]:
+#     print(f"{record.iteration:3}  loss {record.loss:.3f}  test {record.test_accuracy:.1%}")
 
 # %% [markdown]
 # ## Part 7: Looking inside
@@ -718,6 +765,13 @@ def save_figures(figures, folder):
             unfinished.unlink(missing_ok=True)
 
 
+# %% active="ipynb"
+# # Try it: what has it learnt?
+# learnt = history[-1].parameters
+# plot_training(history)
+# plot_predictions(pixels_test, y_test, forward(learnt, X_test).A2)
+# plot_neurons(start, learnt, X);
+
 # %% [markdown]
 # ## Part 8: The command line
 
@@ -737,18 +791,6 @@ def in_range(kind, low, high):
         return value
 
     return convert
-
-
-def default_data():
-    """The file to learn from: a train.csv of your own, else the embedded digits.
-
-    A notebook has no __file__: there, the working folder and Kaggle's folder are looked into.
-    """
-    here = Path(globals().get("__file__", "notebook")).resolve().parent
-    kaggle = Path("/kaggle/input/digit-recognizer")
-    folders = here / "mnist_data", here, here.parent / "mnist_data", Path(), kaggle
-    candidates = [folder / name for folder in folders for name in ("train.csv", "train.csv.gz")]
-    return next(filter(Path.is_file, candidates), candidates[1])
 
 
 def parse_options(arguments=None):
@@ -968,6 +1010,6 @@ def main(arguments=None):
 
 
 # %%
-if __name__ == "__main__" and "ipykernel" not in sys.modules:  # in a notebook, call main([])
+if AS_PROGRAM:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on, main decides
     sys.exit(main())

@@ -1,35 +1,49 @@
-"""Mean, standard deviation and range of the accuracy over seeds, the default run otherwise.
+"""Mean, standard deviation and range of the program's accuracy over seeds.
 
-python tests/seeds.py            20 seeds, about 10 minutes on two cores
-python tests/seeds.py 3          the first 3 seeds
+python tests/seeds.py                        20 seeds of the default run, about 10 minutes
+python tests/seeds.py 5 --hidden 32          5 seeds (0 to 4) of the program with these options
 """
 
+import re
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import Neural_Network_from_Scratch as nn
+SCRIPT = Path(__file__).resolve().parents[1] / "Neural_Network_from_Scratch.py"
 
 
-def final_record(pixels, labels, seed):
-    rng = np.random.default_rng(seed)
-    (x_train, y_train), (x_test, y_test) = nn.split(pixels, labels, nn.TEST_SIZE, rng)
-    start = nn.initialize(rng)
-    training, test = (nn.to_columns(x_train), y_train), (nn.to_columns(x_test), y_test)
-    *_, last = nn.train(start, training, test, iterations=750, learning_rate=0.1)
-    return last
+def measure(seed, options):
+    """Run the program; returns training and test accuracy in %, and its seconds of training.
+
+    Returns its error message instead if there is one.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, SCRIPT, "--no-show", "--figures", folder, "--seed", str(seed)]
+        result = subprocess.run([*command, *options], capture_output=True, text=True)
+    if result.returncode:
+        return result.stderr.strip()
+    patterns = (
+        r"final training accuracy: ([0-9.]+)%",
+        r"final test accuracy: ([0-9.]+)%",
+        r"iteration ([0-9]+)/\1 .* ([0-9.]+) s\n",
+    )
+    return [float(re.search(pattern, result.stdout).groups()[-1]) for pattern in patterns]
 
 
-if __name__ == "__main__":
-    pixels, labels = nn.load_digits(nn.default_data())
+def main(seeds="20", *options):
     results = []
-    for seed in range(int(sys.argv[1]) if len(sys.argv) > 1 else 20):
-        last = final_record(pixels, labels, seed)
-        results.append((100 * last.accuracy, 100 * last.test_accuracy))
-        print("seed {:2}   train {:.2f} %   test {:.1f} %".format(seed, *results[-1]), flush=True)
+    for seed in range(int(seeds)):
+        results.append(measure(seed, options))
+        print("seed {:2}   train {:.1f} %   test {:.1f} %   {:.1f} s".format(seed, *results[-1]))
+        sys.stdout.flush()
     for name, values in zip(("train", "test"), np.array(results).T):
         mean, deviation = values.mean(), values.std(ddof=1)
         print(f"{name}: mean {mean:.1f} %, standard deviation {deviation:.1f}, ", end="")
         print(f"range {values.min():.1f} to {values.max():.1f} %")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

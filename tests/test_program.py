@@ -103,9 +103,13 @@ def test_main_job_draws_three_pictures_that_are_not_blank(main_job):
         assert matplotlib.image.imread(figures / name)[..., :3].std() > 0.05
 
 
-def test_same_seed_same_output(main_job):
-    again = run(cwd=main_job[1])
-    assert without_times(again.stdout) == without_times(main_job[0].stdout)
+def test_same_seed_same_output(small, tmp_path):
+    for options in ((), ("--batch-size", 50)):
+        once, again = (
+            run("--data", small, "--iterations", 40, *options, cwd=tmp_path) for _ in range(2)
+        )
+        assert "iteration 40/40" in once.stdout
+        assert without_times(again.stdout) == without_times(once.stdout)
 
 
 def test_predictions_shown_are_of_test_images(main_job, digits):
