@@ -19,8 +19,8 @@ Run it:
 then read it from top to bottom:
 
 1. The data: a picture is a column of 784 numbers
-2. The network: two linear maps, ReLU, softmax
-3. The loss and its gradient: the six equations that everything rests on
+2. The network: from 784 numbers to ten probabilities
+3. The loss and its gradient: how wrong is it, and which way is better? Six equations
 4. Is the mathematics right? A check that runs at every start
 5. Learning: gradient descent is one line
 6. Everything else is efficiency: the same gradient, added up in blocks on every core
@@ -28,7 +28,9 @@ then read it from top to bottom:
 8. The command line: options, messages, the order of a run
 
 Throughout, m is the number of examples and a COLUMN is an example: X has shape (784, m).
-"eq. 29" is equation 29 of docs/The_Core_Mathematics.md, where each is derived step by step.
+"eq. 29" is equation 29 of docs/The_Core_Mathematics.md, where each is derived step by step, and
+where section 12 works a whole step of learning with pencil and paper. `# %%` begins a notebook
+cell; those that say "Try it" are comments here, and run in docs/Neural_Network_from_Scratch.ipynb.
 """
 
 # %%
@@ -74,17 +76,20 @@ class UserError(Exception):
 # 255 (ink). Before a network can use it, three things happen.
 #
 # *It is transposed*, so that a picture becomes a column. A layer is then `W @ X + b`, in the
-# order in which the mathematics is written: row i of W holds the weights of neuron i.
+# order in which the mathematics is written: each row of W makes one number of the answer.
 #
-# *Pixels are divided by 255.* The slope of a weight is proportional to its input, so inputs 255
-# times larger give W1 far larger steps. With raw pixels the hidden neurons usually all die within
-# a few iterations: none answers to any picture any more. Try it: --raw-pixels.
+# *Pixels are divided by 255.* Steps of learning are proportional to the inputs (dW1 in Part 3).
+# With raw pixels they are so large that after a few of them every hidden neuron usually answers 0
+# to every picture, and the network cannot learn any more. See it die: --raw-pixels.
 #
 # *Labels become one-hot columns*: the digit 3 becomes the column 0 0 0 1 0 0 0 0 0 0, which is
 # the answer that a perfect network would give as its ten probabilities.
+#
+# The functions before `split` only read the file and name its faults: skip them at first.
 
 
 # %%
+# Read every cell as it stands, without guessing.
 AS_TEXT = {"header": None, "dtype": str, "na_filter": False, "skip_blank_lines": False}
 ADVICE = (
     "Put a CSV file of labelled digits, such as Kaggle's train.csv, beside this file, "
@@ -93,11 +98,8 @@ ADVICE = (
 
 
 def default_data():
-    """The file to learn from: a train.csv of your own, else the embedded digits.
-
-    A notebook has no __file__: there, the working folder and Kaggle's folder are looked into.
-    """
-    here = Path(globals().get("__file__", "notebook")).resolve().parent
+    """The file to learn from: a train.csv of your own, else the digits that come with this file."""
+    here = Path(globals().get("__file__", "notebook")).resolve().parent  # a notebook has no file
     kaggle = Path("/kaggle/input/digit-recognizer")
     folders = here / "mnist_data", here, here.parent / "mnist_data", Path(), kaggle
     candidates = [folder / name for folder in folders for name in ("train.csv", "train.csv.gz")]
@@ -145,16 +147,16 @@ def load_digits(path):
 def read_bytes(path, skip):
     """Read whole numbers from 0 to 255, after `skip` lines, into uint8 of shape (n, 785).
 
-    In pieces, because pandas reads numbers of 64 bits, eight times the memory of what we keep.
-    (Asked for 8 bits, pandas before version 3 would silently turn 256 into 0.)
+    In pieces of 64-bit numbers, eight times the memory of what is kept: asked for 8 bits, pandas
+    before version 3 would silently turn 256 into 0.
     """
     pieces = []
     options = {"header": None, "skiprows": skip, "dtype": np.int64, "chunksize": 5000}
     with pd.read_csv(path, **options) as tables:
         for numbers in map(pd.DataFrame.to_numpy, tables):
-            pieces.append(numbers.astype(np.uint8))
             if numbers.shape[1] != 1 + PIXELS:
                 raise ValueError(f"a row has {numbers.shape[1]} columns, not {1 + PIXELS}")
+            pieces.append(numbers.astype(np.uint8))
             if (pieces[-1] != numbers).any() or (numbers[:, 0] >= CLASSES).any():
                 raise ValueError("a number is out of range")
     return np.concatenate(pieces)
@@ -201,13 +203,15 @@ def split(pixels, labels, test_size, rng):
 
 
 def to_columns(pixels, divisor=255):
-    """Turn rows of pixels, (m, n) from 0 to 255, into columns X, (n, m) from 0 to 1, float32.
+    """Turn rows of pixels, (m, n) from 0 to 255, into columns X, (n, m) from 0 to 1.
+
+    float32, numbers of 32 bits with about 7 digits, is exact enough to learn with, and fast.
 
     >>> to_columns(np.array([[0, 51], [255, 102], [0, 0]]))
     array([[0. , 1. , 0. ],
            [0.2, 0.4, 0. ]], dtype=float32)
     """
-    return np.divide(pixels, divisor, dtype=np.float32).T  # .T moves nothing: it swaps the axes
+    return np.divide(pixels, divisor, dtype=np.float32).T  # .T: rows become columns
 
 
 def one_hot(labels, classes=CLASSES):
@@ -220,6 +224,7 @@ def one_hot(labels, classes=CLASSES):
            [0., 0.],
            [1., 0.]], dtype=float32)
     """
+    # A column of digits against a row of labels: every digit is compared with every label.
     return np.equal(np.arange(classes)[:, None], labels).astype(np.float32)
 
 
@@ -235,6 +240,12 @@ def one_hot(labels, classes=CLASSES):
 # %% [markdown]
 # ## Part 2: The network
 #
+# A *neuron* multiplies each of its inputs by a *weight*, and adds the products and a *bias*: its
+# score. Ten *hidden* neurons look at the 784 pixels. Each passes on its score if that is positive,
+# else 0; this is called *ReLU*. Ten more, one for each digit, look at these ten numbers. *Softmax*
+# turns their scores into probabilities: exp(score), which is never negative, divided by the sum of
+# all ten. Weights and biases are the *parameters*: 10 * 784 + 10 + 10 * 10 + 10 = 7,960.
+#
 #     X (784, m) -> Z1 = W1 @ X + b1 (10, m) -> A1 = relu(Z1) -> Z2 = W2 @ A1 + b2 (10, m)
 #       -> A2 = softmax(Z2): ten probabilities in each column
 #
@@ -242,15 +253,15 @@ def one_hot(labels, classes=CLASSES):
 #
 # Why ReLU? Without something that is not linear in between, W2 @ (W1 @ X) = (W2 @ W1) @ X, and
 # two layers are no more than one. Why only 10 hidden neurons? So that you can look at each of
-# them (Part 7); more would usually be more accurate.
+# them (Part 7); more are more accurate: try --hidden 32.
 #
-# Why a random start? Hidden neurons whose weights, in and out, start equal get equal gradients
-# and stay equal. The range [-0.5, 0.5) is a plain choice, not a tuned one.
+# Why a random start? Hidden neurons that start equal (all their weights, in and out) get equal
+# gradients and stay equal. The range [-0.5, 0.5) is a plain choice, not a tuned one.
 
 
 # %%
 class Parameters(NamedTuple):
-    """All that the network knows. Gradients have the same four shapes, and the same type."""
+    """All that the network knows, by name. Gradients have the same shapes, so they are this too."""
 
     W1: np.ndarray  # (hidden, 784)
     b1: np.ndarray  # (hidden, 1)
@@ -278,14 +289,11 @@ def initialize(rng, inputs=PIXELS, hidden=10, classes=CLASSES, dtype=np.float32)
 
 
 def initialize_he(rng, inputs=PIXELS, hidden=10, classes=CLASSES, dtype=np.float32):
-    """Draw weights from a normal distribution of variance 2 / (inputs of the layer); biases are 0.
+    """For --init he: weights of variance 2 / (inputs of the layer), normally distributed; biases 0.
 
-    A sum over n inputs has n times the variance of a term, so this keeps the scores of a layer
-    about as large as its inputs, however wide it is; the 2 makes up for the half that ReLU cuts
-    away (eqs. 66-68). From He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", ICCV 2015.
-
-    >>> [p.shape for p in initialize_he(np.random.default_rng(0), hidden=3)]
-    [(3, 784), (3, 1), (10, 3), (10, 1)]
+    A sum of n terms has n times the variance of one, so this keeps scores about as large from
+    layer to layer, however wide; the 2 makes up for the half that ReLU cuts away (eqs. 66-68).
+    From He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", ICCV 2015.
     """
     W1 = rng.standard_normal((hidden, inputs), dtype) * dtype(math.sqrt(2 / inputs))
     W2 = rng.standard_normal((classes, hidden), dtype) * dtype(math.sqrt(2 / hidden))
@@ -305,9 +313,9 @@ def softmax(Z):
     """Turn each column of scores into probabilities, from 0 to 1, that sum to one.
 
     Subtracting the column's maximum changes nothing (numerator and denominator shrink by the
-    same factor) but keeps exp from overflowing. The sum runs down each column, axis -2: Python's
-    own sum() does the same to a matrix, but np.sum() without an axis would let all columns share
-    one denominator.
+    same factor) but keeps exp from overflowing. The sum runs down each column, which is axis -2;
+    without an axis, np.sum() would let all columns share one denominator. (keepdims keeps the
+    shape (1, m), so that each column is divided by its own.)
 
     >>> softmax(np.array([[1000.0, 0.0], [1000.0, 0.0], [-1000.0, np.log(2)]]))
     array([[0.5 , 0.25],
@@ -321,7 +329,7 @@ def softmax(Z):
 def forward(parameters, X):
     """Compute what the network answers to the columns of X, (784, m). Returns Activations.
 
-    One pixel, one hidden neuron, two classes; the input is 2:
+    One pixel, one hidden neuron, two classes; the input is 2, so 3 * 2 - 1 = 5, and so on:
 
     >>> W1, b1 = np.array([[3.0]]), np.array([[-1.0]])
     >>> W2, b2 = np.array([[0.0], [1.0]]), np.array([[5.0], [0.0]])
@@ -345,21 +353,23 @@ def forward(parameters, X):
 # %% [markdown]
 # ## Part 3: The loss and its gradient
 #
-# The loss of an example is -log(the probability given to the true digit): 0 for a sure and
-# correct answer, log(10) = 2.3 for a shrug, large for a confident mistake. The loss is its mean
-# over the m examples; that mean is where every 1/m below comes from, and it keeps the size of
-# a step independent of the number of examples.
+# The loss of an example, its *cross-entropy*, is -log(the probability given to the true digit):
+# 0 for a sure and correct answer, log(10) = 2.3 for a shrug, large for a confident mistake. The
+# loss is its mean over the m examples. That mean is where every 1/m below comes from; it keeps
+# steps about as large for any large number of examples.
 #
-# Now backwards, by the chain rule. `dW2` is short for the slope of the loss with respect to W2;
-# `dZ1` and `dZ2` are the slopes of each example's own loss, before the mean.
+# The *slope* along a number: how fast the loss grows with it while all others stay fixed. All
+# 7,960 slopes together are the *gradient*. The chain rule finds them, from the loss backwards.
+# `dW2` holds the slope along each entry of W2, and so on; but `dZ1` and `dZ2` hold the slopes of
+# each example's own loss, before the mean.
 #
-#     dZ2 = A2 - Y                  loss = log(sum of exp(z)) - z_true; its slope along z_i is
-#                                   exp(z_i) / sum, less 1 for the true digit: said minus wanted
+#     dZ2 = A2 - Y                  loss = -log(exp(z_true) / sum) = log(sum) - z_true; its slope
+#                                   along z_i: exp(z_i) / sum, less 1 if true; said minus wanted
 #     dW2 = dZ2 @ A1.T / m          W2_ij is multiplied by a1_j, so its slope is dz2_i * a1_j;
 #                                   the matrix product adds up the examples
 #     db2 = row sums of dZ2 / m     b2_i is added to z2_i in every example
-#     dZ1 = W2.T @ dZ2 * (Z1 > 0)   a1_j feeds all ten scores; ReLU's slope is 1, or 0 where it
-#                                   passed nothing on
+#     dZ1 = W2.T @ dZ2 * (Z1 > 0)   a1_j enters z2_i times W2_ij: add up W2_ij * dz2_i over i;
+#                                   ReLU's slope is 1, or 0 where it passed nothing on
 #     dW1 = dZ1 @ X.T / m           as for W2, one layer down
 #     db1 = row sums of dZ1 / m     as for b2
 
@@ -383,8 +393,8 @@ def cross_entropy(Z2, Y):
 def backward(parameters, X, Y, activations):
     """Gradient of the mean cross-entropy with respect to each parameter, as Parameters.
 
-    A bias is added to every column, so its gradient is the sum over the columns, one for each
-    row. (The sum over the whole of dZ2 would be zero, always: both A2 and Y sum to one.)
+    A bias is added to every column, so its slope is a sum over the columns, one for each row.
+    (The sum over all of dZ2 is always zero, as each column of A2 and of Y sums to one.)
 
     >>> W1, b1 = np.array([[3.0]]), np.array([[-1.0]])
     >>> W2, b2 = np.array([[0.0], [1.0]]), np.array([[5.0], [0.0]])
@@ -402,7 +412,7 @@ def backward(parameters, X, Y, activations):
     dZ2 = A2 - Y  # eq. 29
     dW2 = dZ2 @ A1.mT / m  # eq. 33; .mT is the transpose (of a stack of matrices, of each)
     db2 = dZ2.sum(axis=-1, keepdims=True) / m  # eq. 34
-    dZ1 = parameters.W2.mT @ dZ2 * (Z1 > 0)  # eq. 32
+    dZ1 = (parameters.W2.mT @ dZ2) * (Z1 > 0)  # eq. 32; True counts as 1, False as 0
     dW1 = dZ1 @ X.mT / m  # eq. 35
     db1 = dZ1.sum(axis=-1, keepdims=True) / m  # eq. 36
     return Parameters(dW1, db1, dW2, db2)
@@ -414,9 +424,9 @@ def backward(parameters, X, Y, activations):
 # Do not believe the six equations: measure. Nudge one parameter up and down by a small h; the
 # loss changes by about 2h times the slope, and that slope must be what `backward` says.
 #
-# In float64 the loss is rounded at about 1e-16; dividing by 2h = 2e-5 enlarges that to 1e-11 or
-# more, so expect relative errors of 1e-10 to 1e-9. A larger h adds an error that grows with h
-# squared (going both up and down cancels the plain curvature); a smaller h adds more rounding.
+# In float64, numbers of 64 bits, expect a relative error of 1e-10 to 1e-9; above 1e-6 the program
+# stops. A larger h than 1e-5 adds an error that grows with h squared, a smaller one divides the
+# rounding of the loss by less (the paper's section 11 measures both).
 
 
 # %%
@@ -428,7 +438,7 @@ def gradient_check(parameters, X, Y, rng, samples=20, h=1e-5):
     """
     parameters = Parameters(*(p.astype(np.float64) for p in parameters))  # a copy: it is nudged
     X, Y = X.astype(np.float64), Y.astype(np.float64)
-    # At the kink of ReLU there is no slope to measure: leave out pictures that sit on it.
+    # A nudge across the kink of ReLU spoils the measurement: leave out pictures so near to it.
     smooth = (np.abs(forward(parameters, X).Z1) > h * max(1, np.abs(X).max())).all(axis=0)
     X, Y = X[:, smooth], Y[:, smooth]
     gradients = backward(parameters, X, Y, forward(parameters, X))
@@ -447,7 +457,7 @@ def gradient_check(parameters, X, Y, rng, samples=20, h=1e-5):
             P.flat[i] = value - h
             slopes.append((above - loss()) / (2 * h))  # eq. 49
             P.flat[i] = value
-        # The floor of 1e-4: among slopes that are all tiny, only the rounding would be measured.
+        # At least 1e-4, or tiny slopes would be compared with nothing but rounding.
         largest = max(np.abs(slopes).max(), np.abs(dP).max(), 1e-4)
         errors.append(np.abs(slopes - dP.flat[chosen]).max() / largest)
     return float(max(errors))
@@ -460,14 +470,14 @@ def gradient_check(parameters, X, Y, rng, samples=20, h=1e-5):
 # %% [markdown]
 # ## Part 5: Learning
 #
-# Gradient descent is one line: step from each parameter against its slope. "Full batch" means
-# that every step looks at all training pictures: the slope is exact, and the price is a pass
-# over all of the data for a single step. "Mini-batches" are the same line with fewer pictures
-# in X: the slope is a little wrong, differently wrong each time, and hundreds of times cheaper.
+# Where the slope is positive, less of the parameter is less loss. So subtract from each parameter
+# its slope times a small number, the *learning rate*: this line is gradient descent, and doing it
+# once is a step, or *iteration*. *Full batch* means that every step looks at all pictures: the
+# slope is exact, and the price is a pass over all of the data for a single step. *Mini-batches*
+# are the same line with fewer pictures in X: each step is a little wrong, but far cheaper.
 #
-# Two more lines help wider networks. Weight decay pulls every weight towards zero, so that only
-# those stay large that the data insists on. A cosine schedule takes long steps first and short
-# ones in the end, when only the fine adjustment is left.
+# Two options, off by default: *weight decay* pulls every weight towards zero in each step, and a
+# *cosine schedule* takes long steps first and short ones in the end.
 
 
 # %%
@@ -511,9 +521,8 @@ def gradient(parameters, X, labels):
 def descend(parameters, gradients, learning_rate):
     """One step of gradient descent; returns new Parameters and leaves the old ones alone.
 
-    >>> start, slope = Parameters(*np.eye(4)), Parameters(*np.ones((4, 4)))
-    >>> descend(start, slope, 0.5).W1
-    array([ 0.5, -0.5, -0.5, -0.5])
+    >>> descend(Parameters(1.0, 2.0, 3.0, 4.0), Parameters(1.0, 1.0, -1.0, 0.0), 0.5)
+    Parameters(W1=0.5, b1=1.5, W2=3.5, b2=4.0)
     """
     return Parameters(*(p - learning_rate * dp for p, dp in zip(parameters, gradients)))  # eq. 41
 
@@ -540,7 +549,8 @@ def cosine(progress):
 def mini_batches(X, labels, size, rng):
     """Shuffle the columns of X, deal them out `size` at a time, and begin again, for ever.
 
-    Each round is an epoch: every example is seen once. Its last batch may be smaller.
+    Each round is an *epoch*: every example is seen once. Its last batch may be smaller.
+    This is a generator: the next batch is made only when somebody asks for it.
     """
     while True:
         order = rng.permutation(labels.size)
@@ -550,26 +560,32 @@ def mini_batches(X, labels, size, rng):
 
 
 def train(
-    parameters, batches, test, gradient, iterations, learning_rate,
-    weight_decay=0, schedule="constant", test_every=1,
-):  # fmt: skip
-    """Learn, and yield a Record before the first step and after every step.
+    parameters,
+    batches,
+    test,
+    compute,
+    iterations,
+    learning_rate,
+    weight_decay=0,
+    schedule="constant",
+    test_every=1,
+):
+    """Learn; a generator that yields a Record before the first step and after every step.
 
     `batches` is an endless supply of (X, labels): mini_batches(...), or repeat((X, labels)), the
-    full batch again and again; `gradient` is what to compute on each. `test` is (X, labels),
-    looked at every so many iterations.
-    This is a generator: each step is computed only when the caller asks for the next Record.
+    full batch again and again. `compute` is `gradient`, or what does the same to each batch.
+    `test` is (X, labels), looked at every so many iterations.
     Raises UserError if learning breaks down.
     """
     X_test, labels_test = test
     Y_test = one_hot(labels_test)
-    for iteration, batch in zip(range(iterations + 1), batches):
-        loss, fraction, gradients = gradient(parameters, *batch)
+    for iteration, batch in zip(range(iterations + 1), batches):  # the last round only looks
+        loss, fraction, gradients = compute(parameters, *batch)
         if iteration % test_every == 0 or iteration == iterations:
             on_test = forward(parameters, X_test)
             test_loss = float(cross_entropy(on_test.Z2, Y_test))
             test_accuracy = accuracy(on_test.A2, labels_test)
-        dead = not gradients.W2.any() and not on_test.A1.any()  # A1 = 0 makes dW2 = 0
+        dead = not gradients.W2.any() and not on_test.A1.any()  # dW2 = 0: A1 is 0 in the batch
         if dead or not np.isfinite(loss):
             what = "every hidden neuron is dead" if dead else f"the loss is {loss}"
             raise UserError(
@@ -593,17 +609,17 @@ def train(
 # %% [markdown]
 # ## Part 6: Everything else is efficiency
 #
-# You can skip this part: it computes what `gradient` computes, only sooner. It rests on one fact,
-# on which all large-scale training rests: the gradient is a sum over examples, so it can be added
-# up in blocks, in any order, on every core. What that brings, measured on two cores:
+# You can skip this part: it computes what `gradient` computes, only sooner. The gradient is a sum
+# over examples (eq. 44), so it can be added up in blocks, in any order, on every core. Python
+# tests/benchmark.py measures what each of the three ideas brings (ABLATION):
 #
 # *Blocks* of 2,048 pictures: what is computed on the way stays in the fast memory of the core.
 #
 # *Blank pixels* are left out where they are blank in all pictures of the block. A zero adds exactly
-# nothing, to Z1 and to dW1. Sorted by the width of the digits, 40 % of all products go.
+# nothing, to Z1 and to dW1 (eq. 45). With digits of equal width together, 40 % of pixels go.
 #
-# *Every core* works on a block of its own, with everything from the first product to the last.
-# Left to itself, NumPy spreads the products alone over the cores, and the rest waits for one.
+# *Every core* works on a block of its own, from the first product to the last. Left to itself,
+# NumPy shares out only the products, and everything else runs on one core.
 
 
 # %%
@@ -617,9 +633,9 @@ class Block(NamedTuple):
 
 def make_blocks(X, labels, size=2048):
     """Sort the columns of X, (784, m), and cut them into a list of Blocks; the last is the rest."""
-    ink = X.T.reshape(-1, 28, 28).any(axis=1)  # (m, 28): which columns of a picture have ink
-    left, right = ink.argmax(axis=1), 27 - ink[:, ::-1].argmax(axis=1)
-    order = np.lexsort((left, right - left))  # by width, those of equal width by their left edge
+    ink = X.T.reshape(-1, 28, 28).any(axis=1)  # (m, 28): is there ink at this place, left to right?
+    left, right = ink.argmax(axis=1), 27 - ink[:, ::-1].argmax(axis=1)  # argmax: the first True
+    order = np.lexsort((left, right - left))  # by width (the last key counts first), then by left
     blocks = []
     for chosen in np.split(order, range(size, len(order), size)):
         pixels = np.flatnonzero(X[:, chosen].any(axis=1))
@@ -628,8 +644,10 @@ def make_blocks(X, labels, size=2048):
 
 
 def gradient_in_blocks(parameters, *blocks, each=map):
-    """What `gradient` returns for all examples in the blocks; `each` is a map, or a pool's map."""
+    """What `gradient` returns for all examples in the blocks; `each` is map, or the map of a pool
+    of threads, to use all cores."""
 
+    @np.errstate(all="ignore")  # as in `main`, whose setting threads do not inherit
     def of_block(block):
         seen = parameters._replace(W1=parameters.W1[:, block.pixels])
         loss, fraction, slopes = gradient(seen, block.X, block.labels)
@@ -638,12 +656,11 @@ def gradient_in_blocks(parameters, *blocks, each=map):
         return loss, fraction, *slopes._replace(W1=dW1)
 
     m = sum(block.labels.size for block in blocks)
-    shares = [block.labels.size / m for block in blocks]  # eqs. 44-46
-    loss, fraction, *slopes = (
-        sum(share * value for share, value in zip(shares, values))
-        for values in zip(*each(of_block, blocks))  # in the order of the blocks, whoever is first
-    )
-    return loss, fraction, Parameters(*slopes)
+    totals = [0] * 6  # loss, fraction, four gradients: means, weighted by size (eq. 46)
+    for block, values in zip(blocks, each(of_block, blocks)):  # in order, whoever is first
+        share = block.labels.size / m
+        totals = [total + share * value for total, value in zip(totals, values)]
+    return totals[0], totals[1], Parameters(*totals[2:])
 
 
 # %% active="ipynb"
@@ -658,7 +675,7 @@ def gradient_in_blocks(parameters, *blocks, each=map):
 # %% [markdown]
 # ## Part 7: Looking inside
 #
-# Curves tell how learning went, predictions what came of it. The last picture shows, for each
+# Curves show how learning went, predictions show what came of it. The last picture shows, for each
 # hidden neuron, what training CHANGED in its 784 weights: `W1` after minus `W1` before. The
 # weights themselves look like noise, because the random start was noise.
 
@@ -774,6 +791,8 @@ def save_figures(figures, folder):
 
 # %% [markdown]
 # ## Part 8: The command line
+#
+# Nothing new about networks: options, messages, and `run`, which tells the story in order.
 
 
 # %%
@@ -805,12 +824,7 @@ def parse_options(arguments=None):
     parser.set_defaults(weight_decay=0, hidden=10, init="uniform", seed=SEED)
     options = (
         ("--data", "PATH", Path, "CSV file to learn from: a label and 784 pixels in each row"),
-        (
-            "--test-data",
-            "PATH",
-            Path,
-            "CSV file to test on, instead of 1,000 rows of --data",
-        ),
+        ("--test-data", "PATH", Path, "CSV file to test on, instead of 1,000 rows of --data"),
         ("--iterations", "N", in_range(int, 1, 10**6), "how many steps of gradient descent"),
         ("--batch-size", "N", in_range(int, 1, 10**6), "pictures in each step, instead of all"),
         ("--learning-rate", "X", in_range(float, 1e-9, 1e6), "how far to go in each step"),
@@ -850,7 +864,7 @@ def prepare_figures(folder, no_show):
 
 
 def on_terminal():
-    """Whether somebody watches, rather than a file or nobody at all."""
+    """Whether the output goes to a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
@@ -916,12 +930,11 @@ def run(options):
     rng = np.random.default_rng(options.seed)
 
     print("1. The data")
-    training, test = read_digits(options, rng)
-    (pixels, y_train), (pixels_test, y_test) = training, test
+    (pixels, y_train), (pixels_test, y_test) = read_digits(options, rng)
     divisor = 1 if options.raw_pixels else 255
     x_train, x_test = to_columns(pixels, divisor), to_columns(pixels_test, divisor)
     print(f"   read {options.data}" + (f" and {options.test_data}" if options.test_data else ""))
-    print(f"   {len(y_train) + len(y_test):,} pictures of 28 x 28 = {PIXELS} pixels, shuffled")
+    print(f"   {len(y_train) + len(y_test):,} pictures of 28 x 28 = {PIXELS} pixels")
     print(f"   to learn from: x_train {x_train.shape}, y_train {y_train.shape}")
     print(f"   to be tested:  x_test {x_test.shape}, y_test {y_test.shape}")
 
@@ -941,26 +954,32 @@ def run(options):
         )
 
     print("5. and 6. Learning")
-    size, epoch = options.batch_size, None
-    if size:
-        epoch = math.ceil(len(y_train) / size)
-        print(f"   mini-batches of {size:,} pictures, {epoch:,} to an epoch", end="")
-    else:
-        print("   full-batch gradient descent", end="")
-    print(f", learning rate {options.learning_rate:g} ({options.schedule})", end="")
+    size = options.batch_size
+    epoch = math.ceil(len(y_train) / size) if size else None
+    how = f"mini-batches of {size:,}, {epoch:,} to an epoch" if size else "full batch"
+    print(f"   {how}, learning rate {options.learning_rate:g} ({options.schedule})", end="")
     print(f", weight decay {options.weight_decay:g}" if options.weight_decay else "", flush=True)
-    training, test = (x_train, y_train), (x_test, y_test)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        if size:
-            work = mini_batches(*training, size, rng), test, gradient
-        else:
-            # Cores that split a product between them are not free to take a block each.
+        batches, compute = mini_batches(x_train, y_train, size, rng), gradient
+        if not size:
+            # Cores that share every product between them are not free to take a block each.
             each = pool.map if os.environ.get("OPENBLAS_NUM_THREADS") == "1" else map
-            work = repeat(make_blocks(*training)), test, partial(gradient_in_blocks, each=each)
-        # A look at a picture costs a third of learning from it: this keeps the test under 10 %.
-        every = max(1, 4 * len(y_test) // (size or len(y_train)))
-        how = options.learning_rate, options.weight_decay, options.schedule, every
-        history = learn(train(start, *work, options.iterations, *how), options.iterations, epoch)
+            batches = repeat(make_blocks(x_train, y_train))
+            compute = partial(gradient_in_blocks, each=each)
+        records = train(
+            start,
+            batches,
+            (x_test, y_test),
+            compute,
+            options.iterations,
+            options.learning_rate,
+            options.weight_decay,
+            options.schedule,
+            # To look at a picture takes half the products of learning from it (one with X instead
+            # of two): the test stays under 10 % of the work.
+            test_every=1 + 5 * len(y_test) // (size or len(y_train)),
+        )
+        history = learn(records, options.iterations, epoch)
     learnt = history[-1].parameters
 
     print("7. Looking inside")
@@ -985,7 +1004,8 @@ def run(options):
 
 
 def main(arguments=None):
-    """Run the program; returns its exit status: 0, 2 after an error, 130 after Ctrl-C."""
+    """Run the program; returns its exit status: 0, 2 after an error, 130 after Ctrl-C, 1 if
+    nobody reads its output any more."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a path that this terminal can't print
     options = parse_options(arguments)

@@ -29,7 +29,7 @@ COMMANDS = (
     "--weight-decay 1e-4",
     "--schedule cosine",
     "--raw-pixels",
-    f"{BEST} --learning-rate 0.5 --weight-decay 1e-4",
+    f"{BEST} --learning-rate 1 --weight-decay 1e-4",
 )
 
 
