@@ -52,8 +52,11 @@ from typing import NamedTuple
 AS_PROGRAM = __name__ == "__main__" and "ipykernel" not in sys.modules  # no import, no notebook
 if AS_PROGRAM:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a quiet end if Ctrl-C comes while packages load
-if __name__ == "__main__" and not any(word.startswith("--batch-size") for word in sys.argv):
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy reads it when it loads; see Part 6
+FULL_BATCH = not any(word.startswith("--batch-size") for word in sys.argv)
+if __name__ == "__main__" and FULL_BATCH and "numpy" not in sys.modules:
+    # See Part 6. NumPy reads the first when it loads; in some distributions, the second.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -100,10 +103,10 @@ ADVICE = (
 def default_data():
     """The file to learn from: a train.csv of your own, else the digits that come with this file."""
     here = Path(globals().get("__file__", "notebook")).resolve().parent  # a notebook has no file
-    kaggle = Path("/kaggle/input/digit-recognizer")
-    folders = here / "mnist_data", here, here.parent / "mnist_data", Path(), kaggle
+    beside, kaggle = here / "mnist_data", Path("/kaggle/input/digit-recognizer")
+    folders = here, Path(), beside, here.parent / "mnist_data", kaggle
     candidates = [folder / name for folder in folders for name in ("train.csv", "train.csv.gz")]
-    return next(filter(Path.is_file, candidates), candidates[1])
+    return next(filter(Path.is_file, candidates), beside / "train.csv.gz")
 
 
 def load_digits(path):
@@ -139,8 +142,6 @@ def load_digits(path):
         raise
     except Exception as error:  # whatever else pandas says of a file that is no CSV file
         raise UserError(f"{path}: cannot be read as CSV ({str(error).strip()}). {ADVICE}") from None
-    if (digits[:, 0] == digits[0, 0]).all():
-        raise UserError(f"{path}: all labels are the same: nothing to tell apart. {ADVICE}")
     return digits[:, 1:], digits[:, 0]
 
 
@@ -156,7 +157,9 @@ def read_bytes(path, skip):
         for numbers in map(pd.DataFrame.to_numpy, tables):
             if numbers.shape[1] != 1 + PIXELS:
                 raise ValueError(f"a row has {numbers.shape[1]} columns, not {1 + PIXELS}")
-            pieces.append(numbers.astype(np.uint8))
+            pieces.append(
+                numbers.astype(np.uint8, order="C")
+            )  # row after row: pictures in one piece
             if (pieces[-1] != numbers).any() or (numbers[:, 0] >= CLASSES).any():
                 raise ValueError("a number is out of range")
     return np.concatenate(pieces)
@@ -197,8 +200,7 @@ def split(pixels, labels, test_size, rng):
             f"{len(labels):,} digits are too few: {test_size:,} are held out for the test, "
             "and at least one must be left to learn from."
         )
-    order = rng.permutation(len(labels))
-    train, test = order[:-test_size], order[-test_size:]
+    train, test = np.split(rng.permutation(len(labels)), [len(labels) - test_size])
     return (pixels[train], labels[train]), (pixels[test], labels[test])
 
 
@@ -378,8 +380,8 @@ def forward(parameters, X):
 def cross_entropy(Z2, Y):
     """Mean over the examples of -log(probability of the true class), from the scores Z2.
 
-    From scores, not from probabilities: a probability below 1e-45 is 0 in float32 and its
-    logarithm infinite, while log(exp(s) / sum(exp)) = s - log(sum(exp)) stays finite.
+    From scores, not from probabilities: a probability below about 1e-45 is 0 in float32 and
+    its logarithm infinite, while log(exp(s) / sum(exp)) = s - log(sum(exp)) stays finite.
 
     >>> Y = one_hot(np.array([0, 1]), classes=2)
     >>> loss = cross_entropy(np.array([[0.0, 10_000.0], [0.0, 0.0]]), Y)
@@ -424,9 +426,9 @@ def backward(parameters, X, Y, activations):
 # Do not believe the six equations: measure. Nudge one parameter up and down by a small h; the
 # loss changes by about 2h times the slope, and that slope must be what `backward` says.
 #
-# In float64, numbers of 64 bits, expect a relative error of 1e-10 to 1e-9; above 1e-6 the program
-# stops. A larger h than 1e-5 adds an error that grows with h squared, a smaller one divides the
-# rounding of the loss by less (the paper's section 11 measures both).
+# In float64, numbers of 64 bits, the default start gives a relative error of 2.5e-10; above 1e-6
+# the program stops. A larger h than 1e-5 adds an error that grows with h squared, a smaller one
+# divides the rounding of the loss by less (the paper's section 11 measures both).
 
 
 # %%
@@ -567,14 +569,15 @@ def train(
     iterations,
     learning_rate,
     weight_decay=0,
-    schedule="constant",
+    schedule=lambda progress: 1,
     test_every=1,
 ):
     """Learn; a generator that yields a Record before the first step and after every step.
 
     `batches` is an endless supply of (X, labels): mini_batches(...), or repeat((X, labels)), the
     full batch again and again. `compute` is `gradient`, or what does the same to each batch.
-    `test` is (X, labels), looked at every so many iterations.
+    `schedule` tells from the progress, 0 to 1, how much of the learning rate to use.
+    `test` is (X, labels), looked at every so many iterations; in between, Records repeat it.
     Raises UserError if learning breaks down.
     """
     X_test, labels_test = test
@@ -585,16 +588,18 @@ def train(
             on_test = forward(parameters, X_test)
             test_loss = float(cross_entropy(on_test.Z2, Y_test))
             test_accuracy = accuracy(on_test.A2, labels_test)
-        dead = not gradients.W2.any() and not on_test.A1.any()  # dW2 = 0: A1 is 0 in the batch
+        # dW2 = 0 means that A1 was 0 in the whole batch; a small batch may just have been unlucky.
+        dead = not gradients.W2.any() and not forward(parameters, X_test).A1.any()
         if dead or not np.isfinite(loss):
             what = "every hidden neuron is dead" if dead else f"the loss is {loss}"
+            smaller = ", a smaller --weight-decay" if weight_decay else ""
             raise UserError(
                 f"learning broke down at iteration {iteration}: {what}. Steps that are too large "
-                f"are the usual cause; try a --learning-rate smaller than {learning_rate:g}, "
-                "and no --raw-pixels."
+                f"are the usual cause; try a --learning-rate smaller than {learning_rate:g}"
+                f"{smaller}, and no --raw-pixels."
             )
         yield Record(iteration, loss, fraction, test_loss, test_accuracy, parameters)
-        rate = learning_rate * (cosine(iteration / iterations) if schedule == "cosine" else 1)
+        rate = float(learning_rate) * schedule(iteration / max(iterations, 1))
         if weight_decay:
             gradients = decay(gradients, parameters, weight_decay)
         parameters = descend(parameters, gradients, rate)
@@ -609,9 +614,9 @@ def train(
 # %% [markdown]
 # ## Part 6: Everything else is efficiency
 #
-# You can skip this part: it computes what `gradient` computes, only sooner. The gradient is a sum
-# over examples (eq. 44), so it can be added up in blocks, in any order, on every core. Python
-# tests/benchmark.py measures what each of the three ideas brings (ABLATION):
+# You can skip this part: it computes what `gradient` computes, up to rounding, only sooner. The
+# gradient is a sum over examples (eq. 44), so it can be added up in blocks, on every core. Three
+# ideas, in milliseconds an iteration on two cores (python tests/benchmark.py): ABLATION
 #
 # *Blocks* of 2,048 pictures: what is computed on the way stays in the fast memory of the core.
 #
@@ -650,17 +655,19 @@ def gradient_in_blocks(parameters, *blocks, each=map):
     @np.errstate(all="ignore")  # as in `main`, whose setting threads do not inherit
     def of_block(block):
         seen = parameters._replace(W1=parameters.W1[:, block.pixels])
-        loss, fraction, slopes = gradient(seen, block.X, block.labels)
-        dW1 = np.zeros_like(parameters.W1)
-        dW1[:, block.pixels] = slopes.W1
-        return loss, fraction, *slopes._replace(W1=dW1)
+        return gradient(seen, block.X, block.labels)
 
     m = sum(block.labels.size for block in blocks)
-    totals = [0] * 6  # loss, fraction, four gradients: means, weighted by size (eq. 46)
-    for block, values in zip(blocks, each(of_block, blocks)):  # in order, whoever is first
-        share = block.labels.size / m
-        totals = [total + share * value for total, value in zip(totals, values)]
-    return totals[0], totals[1], Parameters(*totals[2:])
+    mean_loss, mean_accuracy, total = 0, 0, Parameters(*map(np.zeros_like, parameters))
+    # In the order of the blocks, whichever is ready first: the same bits on any number of cores.
+    for block, (loss, fraction, slopes) in zip(blocks, each(of_block, blocks)):
+        share = block.labels.size / m  # eq. 46
+        mean_loss += share * loss
+        mean_accuracy += share * fraction
+        total.W1[:, block.pixels] += share * slopes.W1
+        for sum_of_slopes, slope in zip(total[1:], slopes[1:]):
+            sum_of_slopes += share * slope
+    return mean_loss, mean_accuracy, total
 
 
 # %% active="ipynb"
@@ -754,7 +761,8 @@ def plot_neurons(before, after, X, most=50):
     gradient and learns no more; its title says so. Returns a Figure.
     """
     change = (after.W1 - before.W1)[:most]
-    fires = (forward(after, X).Z1 > 0).any(axis=1)
+    slices = [X[:, i : i + 2048] for i in range(0, X.shape[1], 2048)]  # all at once may be too much
+    fires = np.any([(forward(after, part).Z1 > 0).any(axis=1) for part in slices], axis=0)
     columns = 5 if len(change) <= 10 else 10
     rows = -(-len(change) // columns)  # rounded up
     size = (1.6 * columns + 1.5, 1.8 * rows + 1)
@@ -819,29 +827,26 @@ def parse_options(arguments=None):
         description="Trains a two-layer neural network, written from scratch in NumPy, to read "
         "handwritten digits. Without options it learns from the digits that come with it.",
     )
-    parser.set_defaults(data=default_data(), test_data=None, figures=Path("figures"))
-    parser.set_defaults(iterations=750, batch_size=None, learning_rate=0.1, schedule="constant")
-    parser.set_defaults(weight_decay=0, hidden=10, init="uniform", seed=SEED)
     options = (
-        ("--data", "PATH", Path, "CSV file to learn from: a label and 784 pixels in each row"),
-        ("--test-data", "PATH", Path, "CSV file to test on, instead of 1,000 rows of --data"),
-        ("--iterations", "N", in_range(int, 1, 10**6), "how many steps of gradient descent"),
-        ("--batch-size", "N", in_range(int, 1, 10**6), "pictures in each step, instead of all"),
-        ("--learning-rate", "X", in_range(float, 1e-9, 1e6), "how far to go in each step"),
-        ("--weight-decay", "X", in_range(float, 0, 1e3), "how strongly to pull weights to zero"),
-        ("--hidden", "N", in_range(int, 1, 10**4), "how many hidden neurons"),
-        ("--seed", "N", in_range(int, 0, 2**32 - 1), "start of the random numbers"),
-        ("--figures", "DIR", Path, "folder for the pictures, made if need be"),
+        ("--data", "PATH", Path, default_data(), "CSV file to learn from: label, 784 pixels a row"),
+        ("--test-data", "PATH", Path, None, "CSV file to test on, instead of 1,000 rows of --data"),
+        ("--iterations", "N", in_range(int, 1, 10**6), 750, "how many steps of gradient descent"),
+        ("--batch-size", "N", in_range(int, 1, 10**6), None, "pictures in a step, instead of all"),
+        ("--learning-rate", "X", in_range(float, 1e-9, 1e6), 0.1, "how far to go in each step"),
+        ("--weight-decay", "X", in_range(float, 0, 1e3), 0, "how hard to pull weights to zero"),
+        ("--hidden", "N", in_range(int, 1, 10**4), 10, "how many hidden neurons"),
+        ("--seed", "N", in_range(int, 0, 2**32 - 1), SEED, "start of the random numbers"),
+        ("--figures", "DIR", Path, Path("figures"), "folder for the pictures, made if need be"),
     )
-    for name, metavar, kind, text in options:
-        text += " (default: %(default)s)" if "instead of" not in text else ""
-        parser.add_argument(name, metavar=metavar, type=kind, help=text)
-    choices = (
+    for name, metavar, kind, default, text in options:
+        text += "" if default is None else " (default: %(default)s)"
+        parser.add_argument(name, metavar=metavar, type=kind, default=default, help=text)
+    for name, choices, text in (
         ("--schedule", ("constant", "cosine"), "how the learning rate goes on"),
         ("--init", ("uniform", "he"), "how the weights start"),
-    )
-    for name, allowed, text in choices:
-        parser.add_argument(name, choices=allowed, help=f"{text} (default: %(default)s)")
+    ):
+        text += " (default: %(default)s)"
+        parser.add_argument(name, choices=choices, default=choices[0], help=text)
     parser.add_argument("--raw-pixels", action="store_true", help="do not divide pixels by 255")
     parser.add_argument("--no-show", action="store_true", help="save pictures, open no windows")
     return parser.parse_args(arguments)
@@ -889,7 +894,7 @@ def show_progress(record, iterations, began, epoch):
         print(f"{line}{seconds:.1f} s", flush=True)
 
 
-def learn(records, iterations, epoch):
+def follow(records, iterations, epoch):
     """Let `train` work, showing progress, until the end or Ctrl-C. Returns a list of Records; only
     the last keeps its parameters, because wide layers would fill the memory with 751 copies."""
     history = []
@@ -933,6 +938,8 @@ def run(options):
     (pixels, y_train), (pixels_test, y_test) = read_digits(options, rng)
     divisor = 1 if options.raw_pixels else 255
     x_train, x_test = to_columns(pixels, divisor), to_columns(pixels_test, divisor)
+    if (y_train == y_train[0]).all():
+        raise UserError(f"{options.data}: all labels are the same: nothing to tell apart. {ADVICE}")
     print(f"   read {options.data}" + (f" and {options.test_data}" if options.test_data else ""))
     print(f"   {len(y_train) + len(y_test):,} pictures of 28 x 28 = {PIXELS} pixels")
     print(f"   to learn from: x_train {x_train.shape}, y_train {y_train.shape}")
@@ -954,14 +961,15 @@ def run(options):
         )
 
     print("5. and 6. Learning")
-    size = options.batch_size
-    epoch = math.ceil(len(y_train) / size) if size else None
-    how = f"mini-batches of {size:,}, {epoch:,} to an epoch" if size else "full batch"
+    size = min(options.batch_size or len(y_train), len(y_train))
+    epoch = math.ceil(len(y_train) / size) if options.batch_size else None
+    how = f"mini-batches of {size:,}, {epoch:,} to an epoch" if epoch else "full batch"
     print(f"   {how}, learning rate {options.learning_rate:g} ({options.schedule})", end="")
     print(f", weight decay {options.weight_decay:g}" if options.weight_decay else "", flush=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        batches, compute = mini_batches(x_train, y_train, size, rng), gradient
-        if not size:
+        if epoch:
+            batches, compute = mini_batches(x_train, y_train, size, rng), gradient
+        else:
             # Cores that share every product between them are not free to take a block each.
             each = pool.map if os.environ.get("OPENBLAS_NUM_THREADS") == "1" else map
             batches = repeat(make_blocks(x_train, y_train))
@@ -973,13 +981,13 @@ def run(options):
             compute,
             options.iterations,
             options.learning_rate,
-            options.weight_decay,
-            options.schedule,
+            weight_decay=options.weight_decay,
+            schedule=cosine if options.schedule == "cosine" else lambda progress: 1,
             # To look at a picture takes half the products of learning from it (one with X instead
-            # of two): the test stays under 10 % of the work.
-            test_every=1 + 5 * len(y_test) // (size or len(y_train)),
+            # of two): the test stays under 10 % of the products.
+            test_every=1 + 5 * len(y_test) // size,
         )
-        history = learn(records, options.iterations, epoch)
+        history = follow(records, options.iterations, epoch)
     learnt = history[-1].parameters
 
     print("7. Looking inside")
@@ -988,10 +996,13 @@ def run(options):
         verdict = "right" if answer == label else "WRONG"
         print(f"   test picture {i}: a {label}, read as {answer} ({A2[answer, i]:4.0%}) {verdict}")
     correct = np.count_nonzero(predict(A2) == y_test)
-    print(f"   final training accuracy: {accuracy(forward(learnt, x_train).A2, y_train):.1%}")
+    known = history[-1].accuracy
+    if epoch:  # that was the last batch only
+        _, known, _ = gradient_in_blocks(learnt, *make_blocks(x_train, y_train))
+    print(f"   final training accuracy: {known:.1%}")
     print(f"   final test accuracy: {correct / len(y_test):.1%} ({correct:,} of {len(y_test):,})")
     figures = {
-        "training": plot_training(history, options.iterations // 50 if size else 1),
+        "training": plot_training(history, options.iterations // 50 if epoch else 1),
         "predictions": plot_predictions(pixels_test, y_test, A2),
         "neurons": plot_neurons(start, learnt, x_train),
     }
@@ -1033,3 +1044,5 @@ def main(arguments=None):
 if AS_PROGRAM:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on, main decides
     sys.exit(main())
+elif __name__ == "__main__":
+    print("In a notebook, run the cells that say 'Try it', or the whole program with main([]).")

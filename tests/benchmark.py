@@ -9,8 +9,8 @@ pip install torch==2.13.0 jax==0.10.2 scikit-learn==1.9.1
 Each contender runs in a process of its own, with the number of threads it chooses itself. They take
 turns, a few iterations each, so that a machine that slows down slows all of them; a figure is the
 median of the turns. All start from the same parameters and record loss and accuracy at every
-iteration (scikit-learn the loss only), and all end with the same loss, which shows that they did
-the same work.
+iteration (scikit-learn the loss only). The full-batch ones all end with the same loss, which shows
+that they did the same work; mini-batches are shuffled by each in its own way.
 """
 
 import importlib.metadata
@@ -173,7 +173,7 @@ class Contender:
 
     def __init__(self, function, hidden, batch=0):
         command = [sys.executable, __file__, function, str(hidden), str(batch)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self.process = subprocess.Popen(command, **pipes, text=True)
         self.times = []
         self.loss = None

@@ -64,7 +64,7 @@ def choose():
             start = nn.initialize_he(rng, hidden=256)
             work = nn.mini_batches(X, y, 128, rng), test, nn.gradient, 20 * len(y) // 128
             # A list of all the records, with their parameters, would fill the memory.
-            for last in nn.train(start, *work, rate, decay, "cosine", test_every=10**9):  # noqa: B007
+            for last in nn.train(start, *work, rate, decay, nn.cosine, test_every=10**9):  # noqa: B007
                 pass
             scores.append(100 * last.test_accuracy)
         print(

@@ -36,9 +36,15 @@ def measure(seed, options):
 def main(seeds="20", *options):
     results = []
     for seed in range(int(seeds)):
-        results.append(measure(seed, options))
-        print("seed {:2}   train {:.1f} %   test {:.1f} %   {:.1f} s".format(seed, *results[-1]))
-        sys.stdout.flush()
+        result = measure(seed, options)
+        if isinstance(result, str):
+            print(f"seed {seed:2}   {result}", flush=True)
+            continue
+        results.append(result)
+        train, test, seconds = result
+        print(
+            f"seed {seed:2}   train {train:.1f} %   test {test:.1f} %   {seconds:.1f} s", flush=True
+        )
     for name, values in zip(("train", "test"), np.array(results).T):
         mean, deviation = values.mean(), values.std(ddof=1)
         print(f"{name}: mean {mean:.1f} %, standard deviation {deviation:.1f}, ", end="")

@@ -206,6 +206,14 @@ def test_gradient_in_blocks_of_blank_pictures():
     assert_close(ours[1:], nn.gradient(parameters, X, labels)[2][1:], 1e-12)
 
 
+def test_overflow_in_a_thread_makes_no_noise():
+    X, labels = pictures(100, np.float32)
+    huge = nn.Parameters(*(p * np.float32(3e38) for p in nn.initialize(np.random.default_rng(0))))
+    with np.errstate(all="ignore"), ThreadPoolExecutor(2) as pool:  # a warning would be an error
+        loss, *_ = nn.gradient_in_blocks(huge, *nn.make_blocks(X, labels), each=pool.map)
+    assert not np.isfinite(loss)
+
+
 def test_block_gradients_do_not_average_to_the_gradient_without_their_shares():
     """The wrong version: the last block is smaller, and its examples would count for more."""
     X, labels = pictures(65)
@@ -215,14 +223,17 @@ def test_block_gradients_do_not_average_to_the_gradient_without_their_shares():
     assert np.abs(np.mean(parts, axis=0) - right).max() > 1e-3 * np.abs(right).max()
 
 
-def test_blocks_give_the_same_bits_on_any_number_of_cores(digits):
+def test_blocks_give_the_same_bits_on_any_number_of_cores():
     code = (
         "import os, sys; os.environ['OPENBLAS_NUM_THREADS'] = '1'\n"
         f"sys.path.insert(0, {str(nn.Path(nn.__file__).parent)!r})\n"
         "import numpy as np, Neural_Network_from_Scratch as nn\n"
         "X = np.random.default_rng(0).random((784, 9000), dtype=np.float32)\n"
-        "X[:100] *= X[:100] > 0.9\n"
+        "X = X.reshape(28, 28, -1)\n"
+        "X[:, :8, :5000] = X[:, 20:, 4000:] = 0\n"
+        "X = X.reshape(784, -1)\n"
         "blocks = nn.make_blocks(X, np.arange(9000) % 10)\n"
+        "assert all(block.pixels.size < 784 for block in blocks[:2])\n"
         "start = nn.initialize(np.random.default_rng(1))\n"
         "for cores in (1, 2, 4):\n"
         "    with nn.ThreadPoolExecutor(cores) as pool:\n"
@@ -279,7 +290,7 @@ def test_weight_decay_is_the_gradient_of_the_penalised_loss():
 
 def test_training_with_decay_and_cosine_takes_the_steps_that_it_says():
     parameters, X, labels, Y = example(hidden=10, m=17)
-    options = {"weight_decay": 0.3, "schedule": "cosine"}
+    options = {"weight_decay": 0.3, "schedule": nn.cosine}
     records = list(train(parameters, (X, labels), (X, labels), 4, 0.5, **options))
     for before, after in itertools.pairwise(records):
         rate = 0.5 * (1 + math.cos(math.pi * before.iteration / 4)) / 2
@@ -421,15 +432,25 @@ def test_train_tells_the_state_after_each_step_and_computes_only_when_asked():
         assert record.test_accuracy == nn.accuracy(A2[:, :5], labels[:5])
 
 
-@pytest.mark.parametrize("rate", [1e3, 1e30])
-def test_train_stops_when_learning_breaks_down(rate):
+@pytest.mark.parametrize(("rate", "what"), [(1e3, "neuron is dead"), (1e30, "loss is nan")])
+def test_train_stops_when_learning_breaks_down(rate, what):
     parameters, X, labels, _ = example(hidden=10, m=17, dtype=np.float32)
-    with np.errstate(all="ignore"), pytest.raises(nn.UserError, match="smaller than"):
+    with np.errstate(all="ignore"), pytest.raises(nn.UserError, match=f"{what}.*smaller than"):
         for record in train(parameters, (X, labels), (X, labels), 200, rate):
             assert np.isfinite(record.loss)
 
 
 # The traps: each wrong version is written out and seen to fail where ours passes.
+
+
+def test_a_batch_on_which_no_neuron_fires_is_no_breakdown():
+    """One hidden neuron and batches of one picture: it is often silent, and yet alive."""
+    parameters, X, labels, _ = example(hidden=1, m=17)
+    silent = ~(nn.forward(parameters, X).Z1 > 0).any(axis=0)
+    assert 0 < silent.sum() < 17
+    batches = nn.mini_batches(X, labels, 1, np.random.default_rng(0))
+    records = list(nn.train(parameters, batches, (X, labels), nn.gradient, 50, 0.01, test_every=20))
+    assert len(records) == 51
 
 
 def test_trap_bias_gradient_summed_over_the_whole_matrix():
@@ -462,8 +483,10 @@ def test_trap_softmax_with_one_denominator_for_all_columns():
 def test_trap_one_hot_sized_by_the_largest_label():
     labels = np.array([3, 1])  # a batch without a 9
     wrong = np.zeros((labels.max() + 1, labels.size))
-    assert wrong.shape == (4, 2)
-    assert nn.one_hot(labels).shape == (10, 2)
+    A2 = np.full((10, 2), 0.1)
+    with pytest.raises(ValueError, match="broadcast"):
+        A2 - wrong
+    assert (A2 - nn.one_hot(labels)).shape == (10, 2)
 
 
 def test_trap_test_images_among_the_training_images():
