@@ -615,15 +615,15 @@ def train(
 # ## Part 6: Everything else is efficiency
 #
 # You can skip this part: it computes what `gradient` computes, up to rounding, only sooner. The
-# gradient is a sum over examples (eq. 44), so it can be added up in blocks, on every core. Three
-# ideas, in milliseconds an iteration on two cores (python tests/benchmark.py): ABLATION
+# gradient is a sum over examples (eq. 44), so it can be added up in blocks, by every core. On two
+# cores an iteration takes 56 milliseconds without this part, and 32 with it (tests/benchmark.py):
 #
-# *Blocks* of 2,048 pictures: what is computed on the way stays in the fast memory of the core.
+# *Blocks* of 2,048 pictures bring nothing by themselves (56), but they allow the other two.
 #
 # *Blank pixels* are left out where they are blank in all pictures of the block. A zero adds exactly
-# nothing, to Z1 and to dW1 (eq. 45). With digits of equal width together, 40 % of pixels go.
+# nothing, to Z1 and to dW1 (eq. 45). With digits of equal width together, 40 % of pixels go (39).
 #
-# *Every core* works on a block of its own, from the first product to the last. Left to itself,
+# *Every core* works on a block of its own, from the first product to the last (32). Left to itself,
 # NumPy shares out only the products, and everything else runs on one core.
 
 

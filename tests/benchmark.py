@@ -1,6 +1,6 @@
 """Time one iteration of training, side by side with the frameworks that are installed.
 
-python tests/benchmark.py          about 4 minutes on two cores
+python tests/benchmark.py          about 9 minutes on two cores
 
 The contenders, none of them required, were tried in these versions:
 pip install torch==2.13.0 jax==0.10.2 scikit-learn==1.9.1
@@ -9,8 +9,9 @@ pip install torch==2.13.0 jax==0.10.2 scikit-learn==1.9.1
 Each contender runs in a process of its own, with the number of threads it chooses itself. They take
 turns, a few iterations each, so that a machine that slows down slows all of them; a figure is the
 median of the turns. All start from the same parameters and record loss and accuracy at every
-iteration (scikit-learn the loss only). The full-batch ones all end with the same loss, which shows
-that they did the same work; mini-batches are shuffled by each in its own way.
+iteration (scikit-learn the loss only). The full-batch ones all end with the same loss
+(scikit-learn within 1 %), which shows that they did the same work; mini-batches are shuffled by
+each in its own way.
 """
 
 import importlib.metadata
