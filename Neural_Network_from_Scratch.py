@@ -236,7 +236,7 @@ def one_hot(labels, classes=CLASSES):
 # (pixels, y), (pixels_test, y_test) = split(*load_digits(default_data()), TEST_SIZE, rng)
 # X, X_test = to_columns(pixels), to_columns(pixels_test)
 # print("X", X.shape, "labels", y.shape, "Y", one_hot(y).shape)
-# for row in X[:, 0].reshape(28, 28):  # the first picture, ink from 1 to 9
+# for row in X[:, 0].reshape(28, 28):  # the first picture, "." for paper
 #     print("".join(f"{9 * ink:2.0f}" if ink else " ." for ink in row))
 
 # %% [markdown]
