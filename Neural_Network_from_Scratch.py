@@ -54,7 +54,8 @@ if AS_PROGRAM:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a quiet end if Ctrl-C comes while packages load
 FULL_BATCH = not any(word.startswith("--batch-size") for word in sys.argv)
 if __name__ == "__main__" and FULL_BATCH and "numpy" not in sys.modules:
-    # See Part 6. NumPy reads the first when it loads; in some distributions, the second.
+    # One core for each product (Part 6). NumPy reads this when it loads: most builds the first line,
+    # some the second. Mini-batches are too small to be cut into blocks, and do without.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("MKL_NUM_THREADS", "1")
 
@@ -157,9 +158,7 @@ def read_bytes(path, skip):
         for numbers in map(pd.DataFrame.to_numpy, tables):
             if numbers.shape[1] != 1 + PIXELS:
                 raise ValueError(f"a row has {numbers.shape[1]} columns, not {1 + PIXELS}")
-            pieces.append(
-                numbers.astype(np.uint8, order="C")
-            )  # row after row: pictures in one piece
+            pieces.append(numbers.astype(np.uint8, order="C"))  # "C": each picture in one piece
             if (pieces[-1] != numbers).any() or (numbers[:, 0] >= CLASSES).any():
                 raise ValueError("a number is out of range")
     return np.concatenate(pieces)
@@ -624,7 +623,8 @@ def train(
 # nothing, to Z1 and to dW1 (eq. 45). With digits of equal width together, 40 % of pixels go (39).
 #
 # *Every core* works on a block of its own, from the first product to the last (32). Left to itself,
-# NumPy shares out only the products, and everything else runs on one core.
+# NumPy shares out only the products, and everything else runs on one core. So the settings at the
+# top of this file keep each product on one core: or else both kinds of sharing would fight.
 
 
 # %%
@@ -970,7 +970,7 @@ def run(options):
         if epoch:
             batches, compute = mini_batches(x_train, y_train, size, rng), gradient
         else:
-            # Cores that share every product between them are not free to take a block each.
+            # A block for each core, if each product keeps to one core: that was settled at the top.
             each = pool.map if os.environ.get("OPENBLAS_NUM_THREADS") == "1" else map
             batches = repeat(make_blocks(x_train, y_train))
             compute = partial(gradient_in_blocks, each=each)
