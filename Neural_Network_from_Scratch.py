@@ -54,8 +54,8 @@ if AS_PROGRAM:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a quiet end if Ctrl-C comes while packages load
 FULL_BATCH = not any(word.startswith("--batch-size") for word in sys.argv)
 if __name__ == "__main__" and FULL_BATCH and "numpy" not in sys.modules:
-    # One core for each product (Part 6). NumPy reads this when it loads: most builds the first line,
-    # some the second. Mini-batches are too small to be cut into blocks, and do without.
+    # One core for each product (Part 6). NumPy reads this when it loads, most builds the first
+    # line, some the second. Mini-batches are too small to be cut into blocks, and do without.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("MKL_NUM_THREADS", "1")
 
