@@ -991,10 +991,6 @@ from contextlib import suppress
 from functools import partial
 from itertools import chain, islice
 
-AS_PROGRAM = (
-    __name__ == "__main__" and Path(sys.argv[0]).name == Path(globals().get("__file__", "")).name
-)
-
 
 class UserError(Exception):
     """One line that tells the person at the terminal what is wrong and what to do."""
@@ -1003,23 +999,19 @@ class UserError(Exception):
 def run(options):
     """The story of a run. Returns the exit status."""
     prepare_output(options)
-    try:
-        learnt, figures, failures = options.load and load_network(options.load), {}, 0
-    except ValueError as error:
-        raise UserError(f"{options.load}: {error}") from None
-    if options.iterations or options.save or not (options.load and options.digit):
+    learnt = load_network(options.load) if options.load else None
+    figures, failures = {}, 0
+    if options.iterations or options.save or not (learnt and options.digit):
         learnt, figures = study(learnt, options)
     if options.raw_pixels:
         learnt = learnt._replace(W1=255 * learnt.W1)  # from here on, pixels are divided by 255
     if options.digit:
         failures = read_pictures(options.digit, learnt, figures)
     for name, figure in figures.items():
-        figure.savefig(options.figures / f"{name}.png", dpi=100)
-        if options.no_show:
-            plt.close(figure)
-    print(f"   pictures in {options.figures}:", ", ".join(f"{name}.png" for name in figures))
+        write_whole(options.figures / f"{name}.png", partial(figure.savefig, dpi=100))
+    print(f"   pictures in {options.figures}: " + ", ".join(f"{name}.png" for name in figures))
     if any(figure.canvas.required_interactive_framework for figure in figures.values()):
-        drawing_board(learnt)
+        figures["board"] = drawing_board(learnt)
         print("   close the windows to end", flush=True)
         with suppress(KeyboardInterrupt):  # all is saved
             plt.show()
@@ -1027,7 +1019,7 @@ def run(options):
 
 
 def study(loaded, options):
-    """Parts 1 to 6, from the file of digits to figures of what was learnt; returns both."""
+    """Parts 1 to 6, from the file of digits to what was learnt. Returns Parameters and figures."""
     print("1. The data")
     rng = np.random.default_rng(options.seed)
     (pixels, labels), (pixels_test, y_test) = read_digits(options, rng)
@@ -1038,9 +1030,11 @@ def study(loaded, options):
     print(f"   to learn from: X {pixels.T.shape}; to be tested: X {X_test.shape}")
 
     print("2. The network")
-    start = loaded or STARTS[options.init](rng, hidden=options.hidden)
+    start = loaded or (initialize_he if options.init == "he" else initialize)(
+        rng, hidden=options.hidden or 10
+    )
     print("   " + ", ".join(f"{name} {P.shape}" for name, P in start._asdict().items()))
-    origin = options.load or f"drawn at random with seed {options.seed}"
+    origin = f"from {options.load}" if loaded else f"drawn at random with seed {options.seed}"
     print(f"   {sum(P.size for P in start):,} parameters, {origin}")
 
     print("3. and 4. The gradient, checked")
@@ -1048,10 +1042,9 @@ def study(loaded, options):
     X, y = to_columns(pixels[some]), labels[some]  # raw pixels are too large for small nudges
     error = gradient_check(start, X, one_hot(y), np.random.default_rng(0))
     print(f"   largest relative error against finite differences: {error:.1e}")
-    for by_block, plain in zip(
-        gradient_in_blocks(start, make_blocks(pixels[some], y))[2], gradient(start, X, y)[2]
-    ):
-        if not np.allclose(by_block, plain, rtol=0, atol=1e-4 + 1e-3 * np.abs(plain).max()):
+    in_blocks = gradient_in_blocks(start, make_blocks(pixels[some], y))[2]
+    for ours, plain in zip(in_blocks, gradient(start, X, y)[2]):
+        if not np.abs(ours - plain).max() < 1e-4 + 1e-3 * np.abs(plain).max():
             error = np.inf
     if not error < 1e-6:  # put this way, NaN is wrong as well
         raise UserError("the gradient is wrong: look at your last change to Parts 2, 3 and 8")
@@ -1061,16 +1054,16 @@ def study(loaded, options):
     print(f"   {size:,} pictures in a step, learning rate {options.learning_rate:g}", flush=True)
     batches = mini_batches(pixels, labels, size, rng, divisor)
     blocks = make_blocks(pixels, labels, divisor)
-    one_core = os.environ.get("OPENBLAS_NUM_THREADS") == "1"  # for each product
     with ThreadPoolExecutor(os.cpu_count()) as pool:
+        each = pool.map if os.environ["OPENBLAS_NUM_THREADS"] == "1" else map
 
         def look(parameters):
             if options.batch_size:
                 return gradient(parameters, *next(batches))
-            return gradient_in_blocks(parameters, blocks, pool.map if one_core else map)
+            return gradient_in_blocks(parameters, blocks, each)
 
         steps = train(start, look, options.learning_rate)
-        learnt, seen, seen_test = follow(steps, X_test, y_test, options, -(-len(labels) // size))
+        learnt, seen, seen_test = follow(steps, X_test, y_test, options, len(labels) / size)
     if options.save:
         save_network(options.save, learnt)
         print(f"   saved what was learnt in {options.save}")
@@ -1095,8 +1088,8 @@ def study(loaded, options):
 
 
 def follow(steps, X_test, y_test, options, epoch):
-    """Take steps to the end or to Ctrl-C, look at the test pictures a hundred times, tell about
-    it, and refuse to go on if learning breaks down. An epoch has `epoch` steps.
+    """Take steps to the end or to Ctrl-C, look at the test pictures about a hundred times, tell
+    about it, and refuse to go on if learning breaks down. An epoch has `epoch` steps.
 
     Returns the parameters, and for training and test a list of (iteration, loss, accuracy).
     """
@@ -1122,10 +1115,9 @@ def follow(steps, X_test, y_test, options, epoch):
                 seconds = time.perf_counter() - began
                 left = f"{seconds * (n / iteration - 1):.0f} s left" if 0 < iteration < n else ""
                 share = f"epoch {iteration / epoch:.1f}" if epoch > 1 else f"train {fraction:.1%}"
-                line = (
-                    f"   iteration {iteration:{len(str(n))}}/{n}  loss {loss:.4f}  {share}  test "
-                )
-                print(f"{line}{seen_test[-1][2]:.1%}  {left or f'{seconds:.1f} s'}", flush=True)
+                line = f"   iteration {iteration:{len(str(n))}}/{n}  loss {loss:.4f}  {share}  "
+                line += f"test {seen_test[-1][2]:.1%}  {left or f'{seconds:.1f} s'}"
+                print(line, flush=True)
     except KeyboardInterrupt:
         if not seen:
             raise
@@ -1143,10 +1135,10 @@ def read_pictures(paths, parameters, figures):
         try:
             picture = open_picture(path)
             digit, count = find_digit(remove_paper(picture))
-            pixels = prepare(digit)
         except (ValueError, OSError) as error:
             complain(f"{path}: {getattr(error, 'strerror', None) or error}")
             continue
+        pixels = prepare(digit)
         P = forward(parameters, to_columns(pixels[None])).A2[:, 0]
         several = ", the largest of several digits" if count > 1 else ""
         print(f"   {path}: read as {P.argmax()} ({100 * P.max():.0f} %){several}", flush=True)
@@ -1155,19 +1147,6 @@ def read_pictures(paths, parameters, figures):
         pictures, pixels, P, names = zip(*rows)
         figures["digits"] = plot_answer(pictures, np.stack(pixels), np.transpose(P), names)
     return len(paths) - len(rows)
-
-
-def prepare_output(options):
-    """Find out before the training, not after it, where pictures can be shown and saved."""
-    try:
-        plt.switch_backend("agg" if options.no_show else plt.get_backend())
-    except ImportError:  # windows that this machine can't open: save pictures only
-        plt.switch_backend("agg")
-    options.figures.mkdir(parents=True, exist_ok=True)
-    file = options.save or options.figures / "training.png"
-    for folder in (options.figures, file.parent):
-        if file.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise UserError(f"can't save in {folder} or as {file}: see --figures and --save")
 
 
 FORM = "each row: a label from 0 to 9, then 784 pixels from 0, paper, to 255, ink; commas between"
@@ -1282,15 +1261,20 @@ def read_digits(options, rng):
     return (pixels, labels), test
 
 
-def save_network(path, parameters):
-    """Write parameters to a file in NumPy's format .npz, which appears whole or not at all."""
-    unfinished = Path(path).with_name(f".{Path(path).name}-{os.getpid()}")
+def write_whole(path, write):
+    """Let `write` fill a file, which appears at `path` whole or not at all."""
+    unfinished = path.with_name(f".{path.name}-{os.getpid()}")
     try:
-        with open(unfinished, "wb") as file:  # given a name without .npz, NumPy would add it
-            np.savez(file, **parameters._asdict())
+        with open(unfinished, "wb") as file:
+            write(file)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def save_network(path, parameters):
+    """Write parameters to a file in NumPy's format .npz."""
+    write_whole(Path(path), partial(np.savez, **parameters._asdict()))
 
 
 def load_network(path):
@@ -1310,27 +1294,36 @@ def load_network(path):
     return Parameters(*(P.astype(np.float32) for P in found))
 
 
-STARTS = {"uniform": initialize, "he": initialize_he}
-ELSEWHERE = {"--lr": "--learning-rate", "_rate": "--learning-rate", "--epoch": "--iterations"}
-OPTIONS = (  # name, kind, default, smallest, largest, help
-    ("--data", Path, default_data(), "", "", "table to learn from: a label and 784 pixels a row"),
-    ("--test-data", Path, None, "", "", "table to be tested on, instead of a part of --data"),
-    ("--iterations", int, 750, 0, 1_000_000, "how many steps of gradient descent"),
-    ("--batch-size", int, None, 1, 1_000_000, "how many pictures in a step, instead of all"),
-    ("--learning-rate", float, 0.1, 1e-9, 1e6, "how far to go in each step"),
-    ("--hidden", int, None, 1, 10_000, "how many hidden neurons (default: 10)"),
-    ("--seed", int, SEED, 0, 2**32 - 1, "start of the random numbers"),
-    ("--load", Path, None, "", "", "go on from a network that --save saved"),
-    ("--save", Path, None, "", "", "save what was learnt, as an .npz file"),
-    ("--figures", Path, Path("figures"), "", "", "folder for the pictures, made if need be"),
-)
+def prepare_output(options):
+    """Find out before the training, not after it, where pictures can be shown and saved."""
+    try:
+        plt.switch_backend("agg" if options.no_show else plt.get_backend())
+    except ImportError:  # windows that this machine can't open: save pictures only
+        plt.switch_backend("agg")
+    options.figures.mkdir(parents=True, exist_ok=True)
+    for folder in (options.figures, (options.save or options.figures / "x").parent):
+        if not (folder.is_dir() and os.access(folder, os.W_OK)):
+            raise UserError(f"{folder}: can't save there; --figures and --save name other places")
+
+
+def between(kind, low, high):
+    """A converter for argparse: text to an int or a float from low to high."""
+
+    def number(text):
+        value = kind(text)  # a ValueError becomes "invalid number value"
+        if not low <= value <= high:  # true of NaN as well
+            raise argparse.ArgumentTypeError(f"{text} is not from {low} to {high}")
+        return value
+
+    return number
 
 
 def parse_options(arguments):
     """Read the command line; --help lists the options."""
 
     def refuse(message):
-        hints = (f"here it is {ours}" for other, ours in ELSEWHERE.items() if other in message)
+        others = {"--lr": "--learning-rate", "--epoch": "--iterations", "--out": "--figures"}
+        hints = (f"here it is {ours}" for other, ours in others.items() if other in message)
         raise UserError(f"{message}; {next(hints, '--help lists the options')}")
 
     parser = argparse.ArgumentParser(
@@ -1338,22 +1331,29 @@ def parse_options(arguments):
     )
     parser.error = refuse  # in one line
     parser.print_help = lambda: print(parser.format_help())  # not silent when the disk is full
-    for name, kind, default, _, _, text in OPTIONS:
+    for name, kind, default, text in (
+        ("--data", Path, default_data(), "table to learn from: a label and 784 pixels a row"),
+        ("--test-data", Path, None, "table to be tested on, instead of a part of --data"),
+        ("--iterations", between(int, 0, 10**6), 750, "how many steps of gradient descent"),
+        ("--batch-size", between(int, 1, 10**6), None, "how many pictures in a step, not all"),
+        ("--learning-rate", between(float, 1e-9, 1e6), 0.1, "how far to go in each step"),
+        ("--hidden", between(int, 1, 10**4), None, "how many hidden neurons (default: 10)"),
+        ("--seed", between(int, 0, 2**32 - 1), SEED, "start of the random numbers"),
+        ("--load", Path, None, "go on from a network that --save saved"),
+        ("--save", Path, None, "save what was learnt, as an .npz file"),
+        ("--figures", Path, Path("figures"), "folder for the pictures, made if need be"),
+    ):
         text += "" if default is None else " (default: %(default)s)"
         form = "FILE" if kind is Path else "N"
         parser.add_argument(name, type=kind, default=default, metavar=form, help=text)
-    parser.add_argument("--init", choices=STARTS, help="how weights start (default: uniform)")
+    init = {"choices": ("uniform", "he"), "help": "how weights start (default: uniform)"}
+    parser.add_argument("--init", **init)
     parser.add_argument("--digit", type=Path, nargs="+", metavar="FILE", help="pictures to read")
     parser.add_argument("--raw-pixels", action="store_true", help="do not divide pixels by 255")
     parser.add_argument("--no-show", action="store_true", help="save pictures, open no windows")
     options = parser.parse_args(arguments)
-    for name, _, _, low, high, _ in OPTIONS:
-        value = getattr(options, name[2:].replace("-", "_"))
-        if high and value is not None and not low <= value <= high:
-            refuse(f"argument {name}: {value} is not a number from {low} to {high}")
     if options.load and (options.hidden or options.init):
         refuse("--load brings a network of its own: leave out --hidden and --init")
-    options.hidden, options.init = options.hidden or 10, options.init or "uniform"
     return options
 
 
@@ -1394,7 +1394,7 @@ def main(arguments=()):
 
 
 # %%
-if AS_PROGRAM:
+if __name__ == "__main__" and Path(sys.argv[0]).name == Path(globals().get("__file__", "")).name:
     sys.exit(main(sys.argv[1:]))
 elif __name__ == "__main__":
     print("In a notebook, run the cells that say 'Try it', or the whole program with main([]).")
