@@ -44,12 +44,11 @@ SEED = 1  # a typical one: see the end of Part 5
 
 def default_data():
     """The file of digits: in mnist_data/, or where Kaggle and Colab keep theirs."""
-    names = """mnist_data/train.csv mnist_data/train.csv.gz ../mnist_data/train.csv.gz
-        /kaggle/input/competitions/digit-recognizer/train.csv
+    folders = [Path(os.path.realpath(__file__)).parent] if "__file__" in globals() else ["", ".."]
+    ours = [Path(f, "mnist_data", f"train.csv{end}") for f in folders for end in ("", ".gz")]
+    theirs = """/kaggle/input/competitions/digit-recognizer/train.csv
         /kaggle/input/digit-recognizer/train.csv /content/sample_data/mnist_train_small.csv"""
-    here = os.path.realpath(__file__) if "__file__" in globals() else "notebook"
-    places = [Path(here).parent / name for name in names.split()]
-    return next(filter(os.path.isfile, places), places[1])
+    return next(filter(os.path.isfile, [*ours, *map(Path, theirs.split())]), ours[1])
 
 
 # %% [markdown]
