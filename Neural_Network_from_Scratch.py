@@ -378,8 +378,8 @@ def backward(parameters, X, Y, activations):
 # - *Why float64?* It has 16 digits, float32 only 7, and the difference of two nearly equal losses
 #   loses most of them. *Why h = 1e-5?* The error grows like h * h, but that of rounding like 1 / h
 #   (eqs. 50 to 52). Pictures within a nudge of ReLU's kink are left out: it has no slope.
-# - *What it cannot see.* It compares the loss with its gradient; a fault that both share (`forward`
-#   without b1, say) makes another network, with the right gradient.
+# - *What it cannot see.* It compares the loss with its gradient. A fault that both share (a
+#   `one_hot` that is off by one, say) teaches something else, with the right gradient.
 
 
 # %%
@@ -479,7 +479,7 @@ def train(parameters, look, learning_rate):
 # #->    10: loss 2.301, test 12.3%
 
 # %% [markdown]
-# - *Which learning rate?* 0.01 crawls; 1 would do well here (85.5 %). At 3 and at 10 the steps leap
+# - *Which learning rate?* 0.01 crawls; 1 would do well here (85 %). At 3 and at 10 the steps leap
 #   over the valley and up its far side, and soon hardly any hidden neuron has a positive score for
 #   any picture. It passes on 0, so its slopes are 0, and it never comes back. It is *dead*.
 # - *That is why pixels are divided by 255.* dW1 contains X, and the new W1 meets X again: a step
@@ -1008,6 +1008,8 @@ def run(options):
         failures = read_pictures(options.digit, learnt, figures)
     for name, figure in figures.items():
         write_whole(options.figures / f"{name}.png", partial(figure.savefig, dpi=100))
+        if options.no_show:
+            plt.close(figure)
     print(f"   pictures in {options.figures}: " + ", ".join(f"{name}.png" for name in figures))
     if any(figure.canvas.required_interactive_framework for figure in figures.values()):
         figures["board"] = drawing_board(learnt)
@@ -1029,9 +1031,8 @@ def study(loaded, options):
     print(f"   to learn from: X {pixels.T.shape}; to be tested: X {X_test.shape}")
 
     print("2. The network")
-    start = loaded or (initialize_he if options.init == "he" else initialize)(
-        rng, hidden=options.hidden or 10
-    )
+    drawn = (initialize_he if options.init == "he" else initialize)(rng, hidden=options.hidden)
+    start = loaded or drawn
     print("   " + ", ".join(f"{name} {P.shape}" for name, P in start._asdict().items()))
     origin = f"from {options.load}" if loaded else f"drawn at random with seed {options.seed}"
     print(f"   {sum(P.size for P in start):,} parameters, {origin}")
@@ -1062,7 +1063,7 @@ def study(loaded, options):
             return gradient_in_blocks(parameters, blocks, each)
 
         steps = train(start, look, options.learning_rate)
-        learnt, seen, seen_test = follow(steps, X_test, y_test, options, len(labels) / size)
+        learnt, seen, seen_test = follow(steps, X_test, y_test, options, -(-len(labels) // size))
     if options.save:
         save_network(options.save, learnt)
         print(f"   saved what was learnt in {options.save}")
@@ -1300,8 +1301,9 @@ def prepare_output(options):
     except ImportError:  # windows that this machine can't open: save pictures only
         plt.switch_backend("agg")
     options.figures.mkdir(parents=True, exist_ok=True)
-    for folder in (options.figures, (options.save or options.figures / "x").parent):
-        if not (folder.is_dir() and os.access(folder, os.W_OK)):
+    file = options.save or options.figures / "network.npz"
+    for folder in (options.figures, file.parent):
+        if file.is_dir() or not (folder.is_dir() and os.access(folder, os.W_OK)):
             raise UserError(f"{folder}: can't save there; --figures and --save name other places")
 
 
@@ -1321,12 +1323,13 @@ def parse_options(arguments):
     """Read the command line; --help lists the options."""
 
     def refuse(message):
-        others = {"--lr": "--learning-rate", "--epoch": "--iterations", "--out": "--figures"}
+        others = {"--epoch": "--iterations", "--lr": "--learning-rate", "_rate": "--learning-rate"}
         hints = (f"here it is {ours}" for other, ours in others.items() if other in message)
         raise UserError(f"{message}; {next(hints, '--help lists the options')}")
 
     parser = argparse.ArgumentParser(
-        description="Trains a neural network, written from scratch, to read handwritten digits."
+        allow_abbrev=False,
+        description="Trains a neural network, written from scratch, to read handwritten digits.",
     )
     parser.error = refuse  # in one line
     parser.print_help = lambda: print(parser.format_help())  # not silent when the disk is full
@@ -1336,7 +1339,7 @@ def parse_options(arguments):
         ("--iterations", between(int, 0, 10**6), 750, "how many steps of gradient descent"),
         ("--batch-size", between(int, 1, 10**6), None, "how many pictures in a step, not all"),
         ("--learning-rate", between(float, 1e-9, 1e6), 0.1, "how far to go in each step"),
-        ("--hidden", between(int, 1, 10**4), None, "how many hidden neurons (default: 10)"),
+        ("--hidden", between(int, 1, 10**4), 10, "how many hidden neurons"),
         ("--seed", between(int, 0, 2**32 - 1), SEED, "start of the random numbers"),
         ("--load", Path, None, "go on from a network that --save saved"),
         ("--save", Path, None, "save what was learnt, as an .npz file"),
@@ -1345,13 +1348,14 @@ def parse_options(arguments):
         text += "" if default is None else " (default: %(default)s)"
         form = "FILE" if kind is Path else "N"
         parser.add_argument(name, type=kind, default=default, metavar=form, help=text)
-    init = {"choices": ("uniform", "he"), "help": "how weights start (default: uniform)"}
-    parser.add_argument("--init", **init)
+    inits = {"choices": ("uniform", "he"), "help": "how weights start (default: %(default)s)"}
+    parser.add_argument("--init", default="uniform", **inits)
     parser.add_argument("--digit", type=Path, nargs="+", metavar="FILE", help="pictures to read")
     parser.add_argument("--raw-pixels", action="store_true", help="do not divide pixels by 255")
     parser.add_argument("--no-show", action="store_true", help="save pictures, open no windows")
     options = parser.parse_args(arguments)
-    if options.load and (options.hidden or options.init):
+    given = {word.partition("=")[0] for word in arguments}
+    if options.load and given & {"--hidden", "--init"}:
         refuse("--load brings a network of its own: leave out --hidden and --init")
     return options
 

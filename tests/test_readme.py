@@ -1,4 +1,4 @@
-"""What the README shows: the options, the commands, the algorithm on one screen, the recipes, PyTorch."""
+"""What the README shows: options, commands, the algorithm on one screen, recipes, PyTorch."""
 
 import re
 import shlex
@@ -18,7 +18,9 @@ README = (FOLDER / "README.md").read_text(encoding="utf-8")
 def code_with(words):
     """The README's one Python block that contains these words."""
     (code,) = (
-        block for block in re.findall(r"^```python\n(.*?)^```", README, re.M | re.S) if words in block
+        block
+        for block in re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)
+        if words in block
     )
     return code
 
