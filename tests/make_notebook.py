@@ -1,6 +1,6 @@
 """Make docs/Neural_Network_from_Scratch.ipynb anew from the script, and execute it.
 
-python tests/make_notebook.py          about a minute
+python tests/make_notebook.py          about 20 seconds
 """
 
 from pathlib import Path

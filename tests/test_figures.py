@@ -246,7 +246,10 @@ def test_of_many_neurons_the_first_are_shown():
     figure = nn.plot_neurons(before, after, X)
     assert figure.get_suptitle().endswith(" (the first 50 of 60)")
     assert len(stencils(figure)) == 50
-    scale = np.abs((after.W1 - before.W1)[:50]).max()
+    change = (after.W1 - before.W1)[:50]
+    for axes, weights in zip(stencils(figure), change):
+        assert np.array_equal(axes.images[0].get_array(), weights.reshape(28, 28))
+    scale = np.abs(change).max()
     assert stencils(figure)[0].images[0].get_clim()[1] == pytest.approx(scale)
     assert len(stencils(nn.plot_neurons(before, after, X, most=12))) == 12
 
