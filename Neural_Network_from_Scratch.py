@@ -9,9 +9,9 @@
 
 A picture of a digit is 784 numbers. A *neuron* multiplies each of them by a weight and adds up. The
 *gradient* says which change of each weight would make the network worse. Ten neurons look at the
-picture, ten more look at those ten, all weights take 750 small steps the other way, and the network
-reads handwriting. All of it is here, and no framework hides anything: NumPy multiplies matrices,
-pandas reads the digits, matplotlib draws the pictures. Run it, then read it from top to bottom:
+picture, ten more at those ten, all weights take 750 small steps the other way, and the network
+reads handwriting. All of it is here, with no framework: NumPy multiplies matrices, pandas reads the
+table of digits, matplotlib draws. Run it, then read it from top to bottom:
 
     pip install -r requirements.txt
     python Neural_Network_from_Scratch.py
@@ -29,11 +29,13 @@ notebook cell; those that say "Try it" run in docs/Neural_Network_from_Scratch.i
 # %%
 # Skip this: it is for the machine.
 import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
+ONE_CORE = "numpy" not in sys.modules  # for each matrix product: Part 8 says why
 for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
-    os.environ.setdefault(name, "1")  # one core for each matrix product: Part 8 says why
+    ONE_CORE &= os.environ.setdefault(name, "1") == "1"  # NumPy reads it when it loads
 
 import numpy as np
 import pandas as pd
@@ -372,8 +374,8 @@ def backward(parameters, X, Y, activations):
 #
 # Do not believe the six equations: measure. Nudge a parameter up by a small h, and down: the two
 # losses differ by about 2h times the slope (*central differences*), and that slope must be what
-# `backward` says. The *relative error* is their distance, divided by the largest slope of its
-# array: 2.5e-10 for the default start. Above 1e-6 the program stops.
+# `backward` says. The *relative error* is their distance, divided by the largest slope of its array
+# (or 1e-4: rounding shall not be divided by rounding): 2.5e-10 at first; the limit is 1e-6.
 #
 # - *Why float64?* It has 16 digits, float32 only 7, and the difference of two nearly equal losses
 #   loses most of them. *Why h = 1e-5?* The error grows like h * h, but that of rounding like 1 / h
@@ -404,7 +406,6 @@ def gradient_check(parameters, X, Y, rng, h=1e-5):
             below = cross_entropy(forward(parameters, X).Z2, Y)
             P.flat[i] = value
             slope = (above - below) / (2 * h)  # eq. 49
-            # If all slopes are tiny, 1e-4 keeps rounding from being divided by rounding.
             errors.append(abs(slope - dP.flat[i]) / max(np.abs(dP).max(), 1e-4))
     return float(np.max(errors))
 
@@ -509,7 +510,6 @@ def train(parameters, look, learning_rate):
 # weights themselves look like noise, because the random start was noise.
 
 # %%
-import sys
 from itertools import zip_longest
 
 try:
@@ -1055,7 +1055,7 @@ def study(loaded, options):
     batches = mini_batches(pixels, labels, size, rng, divisor)
     blocks = make_blocks(pixels, labels, divisor)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        each = pool.map if os.environ["OPENBLAS_NUM_THREADS"] == "1" else map
+        each = pool.map if ONE_CORE else map  # or both kinds of sharing would fight
 
         def look(parameters):
             if options.batch_size:
@@ -1401,3 +1401,6 @@ if __name__ == "__main__" and Path(sys.argv[0]).name == Path(globals().get("__fi
     sys.exit(main(sys.argv[1:]))
 elif __name__ == "__main__":
     print("In a notebook, run the cells that say 'Try it', or the whole program with main([]).")
+
+# %% [markdown]
+# What now? docs/Exercises.md has fourteen: predict, break, derive, fool the network, and more.

@@ -228,7 +228,7 @@ REFUSED = {
     "PNG": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "a picture: --digit"),
     "JPEG": (b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(range(256)), "a picture: --digit"),
     "zip": (archive(train_csv=GOOD), "a zip archive"),
-    "gzip": (gzip.compress(GOOD.encode()), "compressed by gzip: let its name end in .gz"),
+    "gzip": (gzip.compress(GOOD.encode(), mtime=0), "compressed by gzip: let its name end in .gz"),
     "UTF-16": (GOOD.encode("utf-16"), "text in UTF-16: save it as UTF-8"),
     "UTF-16, big end first": (b"\xfe\xff" + GOOD.encode("utf-16-be"), "text in UTF-16: save it as UTF-8"),
     "HTML": ("<!DOCTYPE html>\n<html>log in</html>\n", "a web page"),
@@ -315,15 +315,15 @@ def test_refused_files_are_told_what_is_wrong_and_where(tmp_path, content, messa
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("cut.csv.gz", gzip.compress(GOOD.encode())[:-2000], "ended before"),
+        ("cut.csv.gz", gzip.compress(GOOD.encode(), mtime=0)[:-2000], "ended before"),
         ("plain.csv.gz", GOOD.encode(), "Not a gzipped file"),
         ("mac.zip", archive(train_csv=GOOD, __MACOSX___train_csv="x"), "Multiple files found in ZIP file"),
         ("two.zip", archive(a_csv=GOOD, b_csv=GOOD), "['a.csv', 'b.csv']"),
         ("no.zip", GOOD.encode(), "not a zip file"),
         ("mnist.npz", npz(), "NumPy's npz"),
-        ("mnist.pkl.gz", gzip.compress(pickle.dumps(DIGITS)), "a pickle"),
-        ("train-images-idx3-ubyte.gz", gzip.compress(b"\0\0\x08\x03" + bytes(796)), "idx"),
-        ("utf16.csv.gz", gzip.compress(GOOD.encode("utf-16")), "UTF-16"),
+        ("mnist.pkl.gz", gzip.compress(pickle.dumps(DIGITS), mtime=0), "a pickle"),
+        ("train-images-idx3-ubyte.gz", gzip.compress(b"\0\0\x08\x03" + bytes(796), mtime=0), "idx"),
+        ("utf16.csv.gz", gzip.compress(GOOD.encode("utf-16"), mtime=0), "UTF-16"),
     ],
 )  # fmt: skip
 def test_refused_archives(tmp_path, name, content, message):

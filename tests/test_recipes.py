@@ -13,7 +13,7 @@ from PIL import Image
 
 import Neural_Network_from_Scratch as nn
 
-TEXT = Path(nn.__file__).parent / "readme_data.md"
+TEXT = Path(__file__).resolve().parents[1] / "README.md"
 SECTION = TEXT.read_text(encoding="utf-8").partition("## Data of your own\n")[2].split("\n## ")[0]
 FIRST, *RECIPES = re.findall(r"^```python\n(.*?)^```", SECTION, re.M | re.S)
 # Every shade and every digit, and nothing that is the same from left and from right.
