@@ -1,5 +1,7 @@
 """What several test files share."""
 
+import Neural_Network_from_Scratch as nn  # isort: skip  # first: each matrix product on one core
+
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -7,8 +9,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-
-import Neural_Network_from_Scratch as nn
 
 
 @pytest.fixture(scope="session")
