@@ -287,8 +287,8 @@ def forward(parameters, X):
 # %% active="ipynb"
 # # Try it: what does it say to a picture before it has learnt anything?
 # start = initialize(rng)
-# print(forward(start, X[:, :1]).A2.ravel().round(2).tolist(), "and it is a", y[0])
-# #-> [0.02, 0.04, 0.01, 0.01, 0.03, 0.73, 0.04, 0.02, 0.08, 0.02] and it is a 6
+# print(forward(start, X[:, :1]).A2[:, 0].round(2), "and it is a", y[0])
+# #-> [0.02 0.04 0.01 0.01 0.03 0.73 0.04 0.02 0.08 0.02] and it is a 6
 
 # %% [markdown]
 # ## Part 3: The loss and its gradient

@@ -289,7 +289,7 @@ def test_why_float64_and_why_that_h(default):
     assert errors[1e-5] < errors[1e-3] / 10  # which feels how the loss bends
     assert errors[1e-5] < errors[1e-8] / 10  # which feels its rounding
     # Rounding decides the last digits of 2.5e-10, and rounding is the machine's affair.
-    assert 1 / 3 < errors[1e-5] / float(stated(r"([0-9.]+e-[0-9]+) for the default start")) < 3
+    assert 1 / 3 < errors[1e-5] / float(stated(r"([0-9.]+e-[0-9]+) at first")) < 3
     assert [round(-math.log10(np.finfo(t).eps)) for t in (np.float64, np.float32)] == [
         int(stated(r"It has ([0-9]+) digits")),
         int(stated(r"float32 only ([0-9]+)")),

@@ -35,11 +35,11 @@ def plain(digits):
 def test_every_option_stands_in_the_table_with_its_default(capsys):
     assert nn.main(["--help"]) == 0
     offered = set(re.findall(r"(--[a-z-]+)", capsys.readouterr().out)) - {"--help"}
-    table = dict(re.findall(r"^\| `(--[a-z-]+)[^|]*\| ([^|]*) \|", README, re.M))
+    table = dict(re.findall(r"^\| `(--[a-z-]+)[^|]*\|([^|]*)\|", README, re.M))
     assert set(table) == offered
     options = vars(nn.parse_options([]))
     for name in ("--iterations", "--learning-rate", "--hidden", "--seed", "--init", "--figures"):
-        assert table[name].strip("`") == str(options[name[2:].replace("-", "_")])
+        assert table[name].strip(" `") == str(options[name[2:].replace("-", "_")])
 
 
 def test_commands_are_accepted():
