@@ -294,7 +294,7 @@ def test_why_float64_and_why_that_h(default):
         int(stated(r"It has ([0-9]+) digits")),
         int(stated(r"float32 only ([0-9]+)")),
     ]
-    assert stated(r"a small h.*?Above (\S+) the program stops") == "1e-6"
+    assert stated(r"a small h.*?the limit is ([0-9]+e-[0-9]+)") == "1e-6"
 
 
 # Training: what is looked at, and when.

@@ -24,7 +24,8 @@ def printed(cell):
     outputs = cell.get("outputs", [])
     assert not any(output.output_type == "error" for output in outputs)
     texts = (o.get("text") or o.get("data", {}).get("text/plain", "") for o in outputs)
-    return "\n".join(texts).splitlines()
+    # A stream may come in several pieces, each with a line end of its own.
+    return [line for line in "\n".join(texts).splitlines() if line.strip()]
 
 
 def same(promised, line):
