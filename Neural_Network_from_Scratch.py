@@ -480,16 +480,16 @@ def train(parameters, look, learning_rate):
 # #->    10: loss 2.301, test 12.3%
 
 # %% [markdown]
-# - *Which learning rate?* 0.01 crawls; 1 would do well here (85 %). At 3 and at 10 the steps leap
-#   over the valley and up its far side, and soon hardly any hidden neuron has a positive score for
-#   any picture. It passes on 0, so its slopes are 0, and it never comes back. It is *dead*.
+# - *Which learning rate?* 0.01 crawls; 1 does better here (85 %), though its loss jumps later. At
+#   10, and within some 300 steps at 3, steps leap over the valley and up its far side, until hardly
+#   any hidden neuron scores above 0 for any picture. It passes on 0, its slopes are 0, and it never
+#   comes back. It is *dead*.
 # - *That is why pixels are divided by 255.* dW1 contains X, and the new W1 meets X again: a step
 #   changes scores by an amount that grows with the *square* of the pixels. Undivided, it is, all
-#   else equal, 255 * 255 = 65,025 times as much, and two steps kill all ten neurons. See
-#   --raw-pixels.
+#   else equal, 255 * 255 = 65,025 times as much, and two steps kill all ten neurons.
 # - *How wide a start?* If all parameters are 0, only b2 ever moves, and the answer to every picture
 #   is 1, the most frequent digit. A hundred times as wide, in [-50, 50), it shouts: a first loss of
-#   21,163, and about 15 % right after a hundred steps. Part 9 knows a better width.
+#   21,163, and about 16 % right after a hundred steps. Part 9 knows a better width.
 # - *What to expect.* 750 steps at 0.1 get 86.9 % of the test pictures right. Over seeds 0 to 19,
 #   each with other test pictures and another start, the mean is 87.0 %, the standard deviation 1.0
 #   point (tests/seeds.py). Drawing 1,000 pictures alone gives sqrt(0.87 * 0.13 / 1000), 1.1 points.
@@ -949,7 +949,7 @@ def gradient_in_blocks(parameters, blocks, each=map):
 #   the same way, and costs a three-hundredth. In the time of 750 exact steps one makes thousands
 #   that are each a little wrong. A pass over all pictures is an *epoch*.
 # - *A start that fits the layer.* A score is a sum of 784 products: the more inputs, the larger it
-#   gets, so the weights should start smaller. He's start makes scores about as large as inputs.
+#   gets, so the weights should start smaller. He's start keeps them as large, layer by layer.
 
 
 # %%
