@@ -614,7 +614,11 @@ def plot_neurons(before, after, X, most=50):
 #     find_digit     which ink is the digit, and not a shadow, a ruled line, the edge of the desk?
 #     prepare        the pen, then the size and the place, as in MNIST
 #
-# Leave one out, or a line of `prepare`, and see what the network makes of your digits.
+# Leave one out, or a line of `prepare`, and see what the network makes of your digits. To try it,
+# learn once and save, then read (--iterations 0, or it would go on learning first):
+#
+#     python Neural_Network_from_Scratch.py --save mine.npz
+#     python Neural_Network_from_Scratch.py --load mine.npz --iterations 0 --digit photo.jpg
 
 # %%
 from PIL import Image, ImageDraw, ImageOps  # which matplotlib itself reads pictures with
@@ -661,8 +665,8 @@ def remove_paper(picture):
         raise ValueError("the page is empty")
     y, x = (np.linspace(-1, 1, n) for n in picture.shape)
     terms = np.stack([np.outer(y**i, x ** (d - i)) for d in range(5) for i in range(d + 1)], axis=2)
-    step = 1 + max(picture.shape) // 200  # some of the pixels tell enough of a smooth surface
-    some, values = terms[::step, ::step].reshape(-1, 15), picture[::step, ::step].ravel()
+    some = np.random.default_rng(0).permutation(picture.size)[:30_000]  # enough for a surface
+    some, values = terms.reshape(-1, 15)[some], picture.ravel()[some]
     paper = np.full(values.shape, True)
     for n in 1, 3, 6, 10, 15:  # the surface may bend the more, the better ink is known
         T = some[paper, :n]
@@ -696,8 +700,8 @@ def loose_pieces(ink):
 
 
 def largest_and_near(names):
-    """The largest piece, and what is near it: the bar of a 5, the other side of a gap. A piece as
-    tall that stands beside it is another digit. Returns a mask, and how many digits there are."""
+    """The largest piece, and what is near it: the bar of a 5, the other side of a gap. A piece
+    over half as tall, beside it, is another digit. Returns a mask, and the number of digits."""
     values, areas = np.unique(names[names > 0], return_counts=True)
     digit, count = names == values[areas.argmax()], 1
     left, top, right, bottom = Image.fromarray(digit).getbbox()
@@ -798,11 +802,10 @@ def drawing_board(parameters, side=112, width=4):
     page = Image.new("L", (side, side))
     pen, last = ImageDraw.Draw(page), None  # where the pen was, or None while it is lifted
     drawn, seen = (a.imshow(page, cmap="gray_r", vmin=0, vmax=255) for a in (board, small))
-    passed_on = hidden.stairs(np.zeros(len(parameters.b1)), fill=True, color=BLUE)
+    places = np.arange(len(parameters.b1) + 1) + 0.5  # neuron 1 stands at 1, as in Part 6
+    passed_on = hidden.stairs(np.zeros(len(parameters.b1)), places, fill=True, color=BLUE)
     bars = ten.bar(range(10), 0)
-    board.set(
-        title="Draw a digit with the mouse.\nRight click or key w: wipe", xticks=[], yticks=[]
-    )
+    board.set(title="Draw with the mouse.\nRight click or key w: wipe", xticks=[], yticks=[])
     small.set(title="what the network sees", xticks=[], yticks=[])
     hidden.set(title="what the hidden neurons pass on", xlabel="hidden neuron")
     ten.set(title="read as", xticks=range(10), ylim=(0, 100), ylabel="%")
@@ -934,7 +937,7 @@ def gradient_in_blocks(parameters, blocks, each=map):
         loss, fraction, gradients = gradient(parameters, *block)
         return [len(block[1]) / m * value for value in (loss, fraction, *gradients)]  # eq. 46
 
-    # In the order of the blocks, whichever is ready first: the same bits on any number of cores.
+    # In the order of the blocks, whichever is ready first: with ONE_CORE, always the same bits.
     loss, fraction, *gradients = map(sum, zip(*each(part, blocks)))
     return loss, fraction, Parameters(*gradients)
 
@@ -1011,7 +1014,9 @@ def run(options):
         write_whole(options.figures / f"{name}.png", partial(figure.savefig, dpi=100))
         if options.no_show:
             plt.close(figure)
-    print(f"   pictures in {options.figures}: " + ", ".join(f"{name}.png" for name in figures))
+    if figures:
+        names = ", ".join(f"{name}.png" for name in figures)
+        print(f"   pictures in {options.figures}: {names}")
     if any(figure.canvas.required_interactive_framework for figure in figures.values()):
         figures["board"] = drawing_board(learnt)
         print("   close the windows to end", flush=True)
@@ -1095,7 +1100,7 @@ def follow(steps, X_test, y_test, options, epoch):
     Returns the parameters, and for training and test a list of (iteration, loss, accuracy).
     """
     n, began, seen, seen_test = options.iterations, time.perf_counter(), [], []
-    looks, lines = ({n * k // parts for k in range(parts + 1)} for parts in (105, 15))
+    looks, lines = ({n * k // parts for k in range(parts + 1)} for parts in (105, 15))  # 7 * 15
 
     def look_at_test():
         _, A1, Z2, A2 = forward(parameters, X_test)
@@ -1305,7 +1310,8 @@ def prepare_output(options):
     file = options.save or options.figures / "network.npz"
     for folder in (options.figures, file.parent):
         if file.is_dir() or not (folder.is_dir() and os.access(folder, os.W_OK)):
-            raise UserError(f"{folder}: can't save there; --figures and --save name other places")
+            place = file if file.is_dir() else folder
+            raise UserError(f"{place}: can't save there; --figures and --save name other places")
 
 
 def between(kind, low, high):

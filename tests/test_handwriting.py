@@ -712,3 +712,13 @@ def test_load_other_files(tmp_path):
             nn.load_network(tmp_path / name)
     with pytest.raises(nn.UserError, match="No such file"):
         nn.load_network(tmp_path / "nothing.npz")
+
+
+@pytest.mark.parametrize("x", range(100, 106))
+def test_a_hairline_is_found_wherever_it_stands(x):
+    """Of a large picture only some pixels are looked at to find its paper; none may be missed."""
+    pictures = [np.full((500, 400), 255, np.float32) for _ in range(2)]
+    for picture, place in zip(pictures, (x, 200)):
+        picture[100:400, place] = 0
+    seen, expected = (nn.prepare(nn.find_digit(nn.remove_paper(p))[0]) for p in pictures)
+    assert np.array_equal(seen, expected)
