@@ -104,12 +104,13 @@ def load_digits(path):
     first = pd.read_csv(path, header=None, nrows=1).iat[0, 0]
     skip = 1 if isinstance(first, str) else 0  # a header begins with a word, a row with a number
     pieces = []
-    for piece in pd.read_csv(path, header=None, skiprows=skip, dtype=np.float32, chunksize=5000):
-        numbers = piece.to_numpy()  # (5000, 785); what is missing is NaN, which passes no test
-        good = (numbers >= 0) & (numbers <= 255) & (numbers == np.round(numbers))
-        if numbers.shape[1] != 1 + PIXELS or not good.all() or (numbers[:, 0] >= CLASSES).any():
-            raise ValueError("a row is not a label from 0 to 9 and 784 pixels from 0 to 255")
-        pieces.append(numbers.astype(np.uint8, order="C"))  # 8 bits hold 0 to 255
+    with pd.read_csv(path, header=None, skiprows=skip, dtype=np.float32, chunksize=5000) as tables:
+        for piece in tables:
+            numbers = piece.to_numpy()  # (5000, 785); what is missing is NaN, which passes no test
+            good = (numbers >= 0) & (numbers <= 255) & (numbers == np.round(numbers))
+            if numbers.shape[1] != 1 + PIXELS or not good.all() or (numbers[:, 0] >= CLASSES).any():
+                raise ValueError("a row is not a label from 0 to 9 and 784 pixels from 0 to 255")
+            pieces.append(numbers.astype(np.uint8, order="C"))  # 8 bits hold 0 to 255
     table = np.concatenate(pieces)
     return table[:, 1:], table[:, 0]
 
@@ -482,8 +483,7 @@ def train(parameters, look, learning_rate):
 # %% [markdown]
 # - *Which learning rate?* 0.01 crawls; 1 does better here (85 %), though its loss jumps later. At
 #   10, and within some 300 steps at 3, steps leap over the valley and up its far side, until hardly
-#   any hidden neuron scores above 0 for any picture. It passes on 0, its slopes are 0, and it never
-#   comes back. It is *dead*.
+#   any hidden neuron scores above 0 for any picture, and all slopes are 0: *dead*, for good.
 # - *That is why pixels are divided by 255.* dW1 contains X, and the new W1 meets X again: a step
 #   changes scores by an amount that grows with the *square* of the pixels. Undivided, it is, all
 #   else equal, 255 * 255 = 65,025 times as much, and two steps kill all ten neurons.
