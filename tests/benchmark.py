@@ -38,11 +38,12 @@ os.environ.update(PEERS_MAY_CHOOSE)
 ROUNDS, TURN = 7, 0.3  # seconds
 LEARNING_RATE = 0.1
 ONE_CORE = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+CORE = np._core if hasattr(np, "_core") else np.core  # its name before NumPy 2
 AVX2 = {
     "OPENBLAS_CORETYPE": "Haswell",  # NumPy's and SciPy's products
     "NPY_DISABLE_CPU_FEATURES": " ".join(  # NumPy's exp and the like
         name
-        for name in np._core._multiarray_umath.__cpu_dispatch__
+        for name in CORE._multiarray_umath.__cpu_dispatch__
         if name.startswith(("AVX512", "X86_V4"))
     ),
     "ATEN_CPU_CAPABILITY": "avx2",  # PyTorch, and its two libraries
