@@ -178,10 +178,8 @@ def one_hot(labels, classes=CLASSES):
 # passes on its score if it is positive, and 0 if not, which is called *ReLU*: `A1 = relu(Z1)`. Ten
 # more, one for each digit, look at these ten numbers: `Z2 = W2 @ A1 + b2`. *Softmax* turns their
 # scores into ten probabilities: `A2 = softmax(Z2)`. The digit with the largest is the answer.
-#
 # Weights and biases are the *parameters*, 10 * 784 + 10 + 10 * 10 + 10 = 7,960 numbers: all that
-# the network knows, and all that changes when it learns. More hidden neurons would read better;
-# there are only ten so that you can look at each of them (Part 6).
+# the network knows, and all that changes when it learns. (Only ten are hidden: see them in Part 6.)
 #
 # - *Why ReLU?* Without something that bends in between, W2 @ (W1 @ X) = (W2 @ W1) @ X: two layers
 #   would be no more than one. ReLU is about the simplest bend there is.
@@ -219,15 +217,14 @@ class Activations(NamedTuple):
 
 # The example from here on, for pencil and paper: one pixel, one hidden neuron, two classes, and two
 # pictures: pixel 2, which is of class 0, and pixel 0, which is of class 1. Order: W1, b1, W2, b2.
-tiny = Parameters(
-    np.array([[1.0]]), np.array([[-1.0]]), np.array([[0.0], [1.0]]), np.array([[1.0], [0.0]])
-)
+tiny = Parameters(*map(np.array, ([[1.0]], [[-1.0]], [[0.0], [1.0]], [[1.0], [0.0]])))
 tiny_X, tiny_Y = np.array([[2.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
 
 
 def initialize(rng, inputs=PIXELS, hidden=10, classes=CLASSES, dtype=np.float32):
     """Draw every weight and bias at random, uniformly from [-0.5, 0.5). (Hidden neurons with equal
     weights, in and out, would get equal gradients and stay equal: ten times the same one.)
+
     >>> [p.shape for p in initialize(np.random.default_rng(0))]
     [(10, 784), (10, 1), (10, 10), (10, 1)]
     """
@@ -321,9 +318,8 @@ def forward(parameters, X):
 # - `db2` = row sums of dZ2, / m. b2_i is added to z_i in every example. (The sum over *all* of dZ2
 #   would be 0, always: each column of A2 and of Y sums to 1.)
 # - `dZ1 = (W2.T @ dZ2) * (Z1 > 0)`. a_j enters every z_i, W2_ij times: ten chains, so the sum of
-#   W2_ij * dz_i over i, with W2 on its side. Then multiply, entry by entry, by ReLU's slope, 1
-#   where it passed the score on, 0 where not: a *mask*. (At 0, its *kink*, there is none; 0 is
-#   usual.)
+#   W2_ij * dz_i over i, with W2 on its side. Then times ReLU's slope, entry by entry: 1
+#   where it passed the score on, 0 where not, a *mask*. (At 0, its *kink*, there is none; say 0.)
 # - `dW1 = dZ1 @ X.T / m` and `db1` = row sums of dZ1, / m. As for W2 and b2, one layer down.
 
 
@@ -510,8 +506,6 @@ def train(parameters, look, learning_rate):
 # weights themselves look like noise, because the random start was noise.
 
 # %%
-from itertools import zip_longest
-
 try:
     import matplotlib.pyplot as plt
 except ValueError:  # MPLBACKEND names a kind of window that this matplotlib does not know
@@ -563,15 +557,15 @@ def plot_predictions(pixels, labels, A2, columns=8):
     second.suptitle(f"The worst of {len(wrong):,} mistakes on test pictures")
     for part, chosen in (first, np.arange(len(labels))), (second, worst):
         grid = part.subplots(2, columns).ravel()
-        for axes, i in zip_longest(grid, chosen[: len(grid)]):
+        for axes in grid:
             axes.axis("off")
-            if i is not None:
-                axes.imshow(pixels[i].reshape(28, 28), cmap="gray_r", vmin=0, vmax=255)
-                text, style = f"{answers[i]}  {100 * certainty[i]:.0f} %", {}
-                if answers[i] != labels[i]:  # marked by more than colour
-                    text = f"\N{BALLOT X} {text}\nis a {labels[i]}"
-                    style = {"color": ORANGE, "weight": "bold"}
-                axes.set_title(text, fontsize=10, **style)
+        for axes, i in zip(grid, chosen):
+            axes.imshow(pixels[i].reshape(28, 28), cmap="gray_r", vmin=0, vmax=255)
+            text, style = f"{answers[i]}  {100 * certainty[i]:.0f} %", {}
+            if answers[i] != labels[i]:  # marked by more than colour
+                text = f"\N{BALLOT X} {text}\nis {labels[i]}"
+                style = {"color": ORANGE, "weight": "bold"}
+            axes.set_title(text, fontsize=10, **style)
     return figure
 
 
@@ -587,12 +581,11 @@ def plot_neurons(before, after, X, most=50):
     size = (1.6 * columns + 1.5, 1.8 * rows + 1)
     figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
     limit = max(np.abs(change).max(), 1e-9)  # symmetric, so that white is zero
-    for i, axes in enumerate(grid.ravel()):
+    for axes in grid.ravel():
         axes.axis("off")
-        if i < len(change):
-            weights = change[i].reshape(28, 28)
-            picture = axes.imshow(weights, cmap="RdBu_r", vmin=-limit, vmax=limit)
-            axes.set_title(f"{i + 1}" if fires[i] else f"{i + 1} never fires", fontsize=10)
+    for i, (axes, weights) in enumerate(zip(grid.ravel(), change)):
+        picture = axes.imshow(weights.reshape(28, 28), cmap="RdBu_r", vmin=-limit, vmax=limit)
+        axes.set_title(f"{i + 1}" if fires[i] else f"{i + 1} never fires", fontsize=10)
     of_all = "" if len(fires) <= most else f" (the first {most} of {len(fires):,})"
     figure.suptitle(f"What training changed: + where ink excites a neuron more{of_all}")
     figure.colorbar(picture, ax=grid, shrink=0.8, label="change of weight")
@@ -658,8 +651,8 @@ def remove_paper(picture):
     """Subtract the paper, whose brightness changes smoothly from place to place: products of
     powers of x and y, up to the fourth, fitted by least squares to all that is not ink.
 
-    Returns ink, 0 for paper. Ink lies far to one side of it; cubes, which weigh the far most, tell
-    whether to the dark or to the light side. Raises ValueError if nothing stands out.
+    Returns ink, 0 for paper. Ink lies far to one side of the paper, the dark or the light: the sum
+    of the cubes, in which what is far weighs most, tells which. ValueError if nothing stands out.
     """
     if np.ptp(picture) < 3:
         raise ValueError("the page is empty")
@@ -668,7 +661,7 @@ def remove_paper(picture):
     some = np.random.default_rng(0).permutation(picture.size)[:30_000]  # enough for a surface
     some, values = terms.reshape(-1, 15)[some], picture.ravel()[some]
     paper = np.full(values.shape, True)
-    for n in 1, 3, 6, 10, 15:  # the surface may bend the more, the better ink is known
+    for n in 1, 3, 6, 10, 15:  # the better ink is known, the more it may bend
         T = some[paper, :n]
         surface = np.linalg.lstsq(T.T @ T, T.T @ values[paper], rcond=None)[0]
         side = np.sign(np.sum((values - some[:, :n] @ surface) ** 3)) or 1
@@ -742,7 +735,7 @@ def pen_width(ink):
 
 
 def thicken(ink, width):
-    """A thin pen leaves too little ink for the scores: widen its strokes to `width` pixels."""
+    """A thin pen leaves less ink than weights expect: widen its strokes to `width` pixels."""
     corners = False
     while pen_width(ink) < width - 1:  # each round adds about 2: end as near as possible
         ink = grow(np.pad(ink, 1), corners)
@@ -762,7 +755,7 @@ def fit(ink, longer):
 def prepare(ink):
     """Turn ink, (height, width) from 0 to 1, into 784 pixels from 0 to 255 like those of MNIST.
 
-    The centre of mass comes to row and column 14, counted from 0: there it lies in all of MNIST.
+    The centre of mass comes to row and column 14, counted from 0: there, rounded, MNIST has it.
     """
     ink = fit(ink, 80)  # four times as fine as in the end, to thicken it gently
     ink = (ink / np.median(ink[ink > ink.max() / 2])).clip(0, 1)  # hairlines have become pale
@@ -950,9 +943,14 @@ def gradient_in_blocks(parameters, blocks, each=map):
 #
 # - *Mini-batches.* Why look at all pictures before each step? The slope on 128 of them points about
 #   the same way, and costs a three-hundredth. In the time of 750 exact steps one makes thousands
-#   that are each a little wrong. A pass over all pictures is an *epoch*.
+#   that are each a little wrong. 6,420 steps of 128 are 20 epochs.
 # - *A start that fits the layer.* A score is a sum of 784 products: the more inputs, the larger it
 #   gets, so the weights should start smaller. He's start keeps them as large, layer by layer.
+#
+# The two together, with 256 hidden neurons (in one line):
+#
+#     python Neural_Network_from_Scratch.py --hidden 256 --init he --batch-size 128
+#         --iterations 6420 --learning-rate 0.5
 
 
 # %%
@@ -1079,7 +1077,7 @@ def study(loaded, options):
     answers = A2.argmax(axis=0)
     for i, (answer, label) in enumerate(zip(answers[:8], y_test)):
         verdict = "right" if answer == label else "WRONG"
-        print(f"   test picture {i}: a {label}, read as {answer} ({A2[answer, i]:4.0%}) {verdict}")
+        print(f"   test picture {i} is {label}, read as {answer} ({A2[answer, i]:4.0%}) {verdict}")
     known = gradient_in_blocks(learnt, blocks)[1]  # of all pictures, not of the last batch
     right = np.count_nonzero(answers == y_test)
     print(f"   final training accuracy: {known:.1%}")
@@ -1113,9 +1111,10 @@ def follow(steps, X_test, y_test, options, epoch):
             seen.append((iteration, loss, fraction))
             firing = look_at_test() if iteration in looks else 1
             if not np.isfinite(loss) or (iteration and firing < 0.01):
+                raw = ", and no --raw-pixels" if options.raw_pixels else ""
                 raise UserError(
                     f"learning broke down at iteration {iteration}, with a loss of {loss:.3g}. Try "
-                    f"a --learning-rate below {options.learning_rate:g}, and no --raw-pixels."
+                    f"a --learning-rate below {options.learning_rate:g}{raw}."
                 )
             if iteration in lines:
                 seconds = time.perf_counter() - began
@@ -1181,8 +1180,8 @@ def causes(path, text):
     top = list(islice(rows, 100))
     if not top:
         yield "the file is empty"
-    start = pd.read_csv(path, header=None, nrows=1, encoding_errors="replace").iat[0, 0]
-    header = isinstance(start, str)
+    corner = pd.read_csv(path, header=None, nrows=1, encoding_errors="replace").iat[0, 0]
+    header = isinstance(corner, str)
     read = partial(pd.to_numeric, errors="coerce")  # as pandas does; NaN where no number is
     (line, first), names = top[0], [name.strip() for name in top[0][1]]
     width, mark, numbers = len(first), max(";\t |", key=first[0].count), read(first)
@@ -1334,17 +1333,14 @@ def parse_options(arguments):
         hints = (f"here it is {ours}" for other, ours in others.items() if other in message)
         raise UserError(f"{message}; {next(hints, '--help lists the options')}")
 
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
-        description="Trains a neural network, written from scratch, to read handwritten digits.",
-    )
+    parser = argparse.ArgumentParser(allow_abbrev=False, description="Learns to read handwriting.")
     parser.error = refuse  # in one line
     parser.print_help = lambda: print(parser.format_help())  # not silent when the disk is full
     for name, kind, default, text in (
         ("--data", Path, default_data(), "table to learn from: a label and 784 pixels a row"),
         ("--test-data", Path, None, "table to be tested on, instead of a part of --data"),
         ("--iterations", between(int, 0, 10**6), 750, "how many steps of gradient descent"),
-        ("--batch-size", between(int, 1, 10**6), None, "how many pictures in a step, not all"),
+        ("--batch-size", between(int, 1, 10**6), None, "pictures in a step, if not all of them"),
         ("--learning-rate", between(float, 1e-9, 1e6), 0.1, "how far to go in each step"),
         ("--hidden", between(int, 1, 10**4), 10, "how many hidden neurons"),
         ("--seed", between(int, 0, 2**32 - 1), SEED, "start of the random numbers"),

@@ -119,7 +119,7 @@ def assert_shows(part, expected, pixels, labels, answers, certainty):
             assert title.get_text() == said
             assert title.get_color() == nn.plt.rcParams["text.color"]
         else:
-            assert title.get_text() == f"\N{BALLOT X} {said}\nis a {labels[i]}"
+            assert title.get_text() == f"\N{BALLOT X} {said}\nis {labels[i]}"
             assert (title.get_color(), title.get_fontweight()) == (nn.ORANGE, "bold")
 
 
@@ -149,7 +149,7 @@ def test_predictions_say_of_how_many():
     assert "first of 1,200 test pictures" in first.get_suptitle()
     assert "worst of 12 mistakes" in below.get_suptitle()
     titles = [title.get_text() for _, title in shown(below)]
-    assert len(titles) == 12 and all("is a" in text for text in titles)
+    assert len(titles) == 12 and all("\nis " in text for text in titles)
 
 
 def test_predictions_show_ink_dark_on_light_paper():

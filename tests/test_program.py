@@ -185,7 +185,7 @@ def compare(result, history, everything, test, batch_size=None):
     assert 100 * int(final_test[2]) / len(test[1]) == pytest.approx(unknown, abs=one_test)
     P = nn.forward(learnt, test[0]).A2
     shown = re.findall(
-        r"test picture (\d): a (\d), read as (\d) \( *(\d+) ?%\) (right|WRONG)", result.stdout
+        r"test picture (\d) is (\d), read as (\d) \( *(\d+) ?%\) (right|WRONG)", result.stdout
     )
     assert [int(i) for i, *_ in shown] == list(range(8))
     for i, label, answer, sure, verdict in shown:
@@ -245,7 +245,7 @@ def test_main_job_tells_its_story_in_order(main_job):
 def test_main_job_shows_test_pictures(main_job, digits):
     """Trap: "test predictions" that are drawn from the training images."""
     training, test = nn.split(*digits, nn.TEST_SIZE, np.random.default_rng(nn.SEED))
-    shown = [int(d) for d in re.findall(r"test picture [0-9]: a ([0-9])", main_job[0].stdout)]
+    shown = [int(d) for d in re.findall(r"test picture [0-9] is ([0-9])", main_job[0].stdout)]
     assert shown == test[1][:8].tolist() != training[1][:8].tolist()
 
 
