@@ -837,18 +837,17 @@ def drawing_board(parameters, side=112, width=4):
 # ## Part 8: Everything else is efficiency
 #
 # Nothing new is learnt here: this part finds what `gradient` finds, up to rounding, only sooner. A
-# full-batch step takes 23 ms on two cores with AVX-512 (tests/benchmark.py). Four ideas bring it to
-# 7.1:
+# full-batch step takes 23 ms on two cores with AVX-512 (tests/benchmark.py). Four ideas:
 #
-# - *Blocks*, 20 ms. The gradient is a sum over examples (eq. 44). So cut the pictures into blocks
-#   of 3,072, let each core look at a block of its own, and add up. NumPy alone shares out only its
-#   products; the settings at the top of this file keep each of these on one core instead.
+# - *Blocks*, 20 ms. The gradient is a sum over examples (eq. 44): cut the pictures into blocks of
+#   3,072, let each core look at the next that nobody has, and add up. NumPy alone shares out only
+#   its products; the settings at the top of this file keep each of these on one core instead.
 # - *Blank pixels*, 11.8 ms. Where all pictures of a block are blank, X is 0 and adds exactly
-#   nothing, to Z1 and to dW1 (eq. 45). With digits sorted by where their ink begins and ends, 39 %
-#   of all pixels can be left out.
+#   nothing, to Z1 and to dW1 (eq. 45). Sort the digits by where their ink begins and ends, and
+#   39 % of all pixels can be left out.
 # - *Bytes*, 9.9 ms. A pixel fits into one byte, but float32 takes four, and memory is slower than
-#   arithmetic. So keep bytes, and turn them into float32 when a core wants them, always at the same
-#   place: its desk. It is cheaper to divide W1 by 255 than X: (W1 / 255) @ bytes.
+#   arithmetic. So keep bytes, and turn a block into float32 when a core wants it, always at the
+#   same place: its desk. It is cheaper to divide W1 by 255 than X: (W1 / 255) @ bytes.
 # - *Tiles*, 7.1 ms. OpenBLAS, which multiplies for NumPy, first copies a large matrix into a better
 #   order, and for ten rows the copy costs more than the product. Small matrices it takes as they
 #   are, if the processor has AVX-512: so give it 64 pictures at a time.
@@ -857,9 +856,9 @@ def drawing_board(parameters, side=112, width=4):
 # `backward` says `dZ1 @ X.T`, as ever, and neither learns that X is no matrix any more. Behind the
 # same `@`, frameworks hide whole rooms of processors.
 
-
 # %%
 import threading
+from itertools import chain
 
 
 class Desk(threading.local):
@@ -921,17 +920,22 @@ def make_blocks(pixels, labels, divisor=255, size=3072):
     return [(Tiles(pixels[chosen], divisor), labels[chosen]) for chosen in cuts]
 
 
-def gradient_in_blocks(parameters, blocks, each=map):
+def gradient_in_blocks(parameters, blocks, each=map, cores=1):
     """What `gradient` returns, for all blocks. `each` is map, or the map of a pool of threads."""
     m = sum(len(labels) for _, labels in blocks)
+    todo = iter(range(len(blocks)))  # which all cores take from, until it is used up
+
+    def part(X, labels):
+        loss, fraction, gradients = gradient(parameters, X, labels)
+        return [len(labels) / m * value for value in (loss, fraction, *gradients)]  # eq. 46
 
     @np.errstate(all="ignore")  # threads do not inherit the setting of `main`
-    def part(block):
-        loss, fraction, gradients = gradient(parameters, *block)
-        return [len(block[1]) / m * value for value in (loss, fraction, *gradients)]  # eq. 46
+    def work(_):
+        return [(i, part(*blocks[i])) for i in todo]
 
-    # In the order of the blocks, whichever is ready first: with ONE_CORE, always the same bits.
-    loss, fraction, *gradients = map(sum, zip(*each(part, blocks)))
+    parts = dict(chain.from_iterable(each(work, range(cores))))
+    # In the order of the blocks, whoever was ready first: with ONE_CORE, always the same bits.
+    loss, fraction, *gradients = map(sum, zip(*(parts[i] for i in range(len(blocks)))))
     return loss, fraction, Parameters(*gradients)
 
 
@@ -990,7 +994,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 
 
 class UserError(Exception):
@@ -1059,12 +1063,12 @@ def study(loaded, options):
     batches = mini_batches(pixels, labels, size, rng, divisor)
     blocks = make_blocks(pixels, labels, divisor)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        each = pool.map if ONE_CORE else map  # or both kinds of sharing would fight
+        shared = (pool.map, os.cpu_count()) if ONE_CORE else ()  # or both sharings would fight
 
         def look(parameters):
             if options.batch_size:
                 return gradient(parameters, *next(batches))
-            return gradient_in_blocks(parameters, blocks, each)
+            return gradient_in_blocks(parameters, blocks, *shared)
 
         steps = train(start, look, options.learning_rate)
         learnt, seen, seen_test = follow(steps, X_test, y_test, options, -(-len(labels) // size))

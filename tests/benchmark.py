@@ -78,8 +78,9 @@ def this_file(pixels, labels, hidden, batch, change=lambda blocks: blocks):
         batches = nn.mini_batches(pixels, labels, batch, np.random.default_rng(0))
         yield from ours(lambda parameters: nn.gradient(parameters, *next(batches)), hidden)
     blocks = change(nn.make_blocks(pixels, labels))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield from ours(lambda p: nn.gradient_in_blocks(p, blocks, pool.map), hidden)
+    cores = os.cpu_count()
+    with ThreadPoolExecutor(cores) as pool:
+        yield from ours(lambda p: nn.gradient_in_blocks(p, blocks, pool.map, cores), hidden)
 
 
 # The same without some of the ideas of Part 8.
@@ -184,8 +185,11 @@ def scikit_learn(pixels, labels, hidden, batch):
 
 
 def arithmetic(pixels, labels, hidden, batch):
-    """A product of two large square matrices."""
-    A = np.random.default_rng(0).random((2048, 2048), dtype=np.float32)
+    """As many multiplications and additions as a step does with W1, as one product of two square
+    matrices."""
+    multiplications = 2 * len(labels) * hidden * 784  # W1 @ X and dZ1 @ X.T
+    side = round(multiplications ** (1 / 3))
+    A = np.random.default_rng(0).random((side, side), dtype=np.float32)
     while True:
         A @ A
         yield None
@@ -346,8 +350,6 @@ def main():
         full = [compete(FULL | ARITHMETIC, digits, 10)]
         full += [compete(FULL, digits, hidden) for hidden in (32, 64, 128, 256)]
         mini = [compete(MINI, digits, *task) for task in ((128, 64), (256, 128))]
-    products = 2 * 2 * 10 * 784 * len(train[0])  # multiplications and additions with W1, twice
-    full[0]["arithmetic alone"] *= products / (2 * 2048**3)
     for results in ([ideas], full, mini):
         print()
         table(results)

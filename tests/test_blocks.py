@@ -58,9 +58,24 @@ def test_gradient_in_blocks_is_the_gradient(hidden, m, dtype, tolerance, size):
     blocks = nn.make_blocks(pixels, labels, size=size)
     expected = nn.gradient(parameters, columns(pixels, dtype), labels)
     with ThreadPoolExecutor(3) as pool:
-        for each in (map, pool.map):
-            ours = nn.gradient_in_blocks(parameters, blocks, each)
+        for shared in ((), (pool.map, 1), (pool.map, 3)):
+            ours = nn.gradient_in_blocks(parameters, blocks, *shared)
             assert_same_look(ours, expected, tolerance)
+
+
+def test_cores_share_the_blocks_out(monkeypatch):
+    """Two blocks meet in the middle of their work: one core alone would wait for ever."""
+    together, gradient = threading.Barrier(2, timeout=20), nn.gradient
+
+    def meet(*arguments):
+        together.wait()
+        return gradient(*arguments)
+
+    pixels, labels = pictures(128)
+    monkeypatch.setattr(nn, "gradient", meet)
+    with ThreadPoolExecutor(2) as pool:
+        blocks = nn.make_blocks(pixels, labels, size=64)
+        nn.gradient_in_blocks(nn.initialize(np.random.default_rng(0)), blocks, pool.map, 2)
 
 
 def test_gradient_in_blocks_of_raw_pixels():
@@ -92,7 +107,7 @@ def test_block_gradients_do_not_average_to_the_gradient_without_their_shares():
 def test_overflow_in_a_thread_makes_no_noise():
     huge = nn.Parameters(*(P * np.float32(3e38) for P in nn.initialize(np.random.default_rng(0))))
     with np.errstate(all="ignore"), ThreadPoolExecutor(2) as pool:  # a warning would be an error
-        loss, *_ = nn.gradient_in_blocks(huge, nn.make_blocks(*pictures(100)), pool.map)
+        loss, *_ = nn.gradient_in_blocks(huge, nn.make_blocks(*pictures(100)), pool.map, 2)
     assert not np.isfinite(loss)
 
 
@@ -111,7 +126,7 @@ for hidden in (10, 30):
     for workers in (1, 2, 3):
         with ThreadPoolExecutor(workers) as pool:
             def look(parameters):
-                return nn.gradient_in_blocks(parameters, blocks, pool.map)
+                return nn.gradient_in_blocks(parameters, blocks, pool.map, workers)
             start = nn.initialize(np.random.default_rng(1), hidden=hidden)
             for _, (learnt, loss, share) in zip(range(20), nn.train(start, look, 0.1)):
                 pass
