@@ -990,6 +990,7 @@ def initialize_he(rng, inputs=PIXELS, hidden=10, classes=CLASSES, dtype=np.float
 # %%
 import argparse
 import csv
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -1003,80 +1004,75 @@ class UserError(Exception):
 
 def run(options):
     """The story of a run. Returns the exit status."""
-    prepare_output(options)
+    try:
+        plt.switch_backend("agg" if options.no_show else plt.get_backend())
+    except ImportError:  # windows that this machine can't open: save pictures only
+        plt.switch_backend("agg")
+    options.figures.mkdir(parents=True, exist_ok=True)
+    for file in filter(None, (options.figures / "training.png", options.save)):
+        if file.is_dir() or not (file.parent.is_dir() and os.access(file.parent, os.W_OK)):
+            raise UserError(f"{file}: can't save there; --figures and --save name other places")
     learnt = load_network(options.load) if options.load else None
-    figures, failures = {}, 0
+    figures, status = {}, 0
     if options.iterations or options.save or not (learnt and options.digit):
         learnt, figures = study(learnt, options)
-    if options.raw_pixels:
-        learnt = learnt._replace(W1=255 * learnt.W1)  # from here on, pixels are divided by 255
     if options.digit:
-        failures = read_pictures(options.digit, learnt, figures)
+        status = read_pictures(options.digit, learnt, figures)
     for name, figure in figures.items():
         write_whole(options.figures / f"{name}.png", partial(figure.savefig, dpi=100))
         if options.no_show:
             plt.close(figure)
-    if figures:
-        names = ", ".join(f"{name}.png" for name in figures)
-        print(f"   pictures in {options.figures}: {names}")
     if any(figure.canvas.required_interactive_framework for figure in figures.values()):
-        figures["board"] = drawing_board(learnt)
-        print("   close the windows to end", flush=True)
+        drawing_board(learnt)
+        print("   close the windows to end")
         with suppress(KeyboardInterrupt):  # all is saved
             plt.show()
-    return 2 if failures else 0
+    return status
 
 
 def study(loaded, options):
-    """Parts 1 to 6, from the file of digits to what was learnt. Returns Parameters and figures."""
+    """Parts 1 to 6. Returns what was learnt, for pixels divided by 255, and figures."""
     print("1. The data")
     rng = np.random.default_rng(options.seed)
     (pixels, labels), (pixels_test, y_test) = read_digits(options, rng)
     divisor = 1 if options.raw_pixels else 255
     X_test = to_columns(pixels_test, divisor)
-    print(f"   read {options.data}" + (f" and {options.test_data}" if options.test_data else ""))
-    print(f"   {len(labels) + len(y_test):,} pictures of 28 x 28 = {PIXELS} pixels")
+    print(f"   {len(labels) + len(y_test):,} pictures of 28 x 28 pixels, from {options.data}")
     print(f"   to learn from: X {pixels.T.shape}; to be tested: X {X_test.shape}")
-
-    print("2. The network")
-    drawn = (initialize_he if options.init == "he" else initialize)(rng, hidden=options.hidden)
-    start = loaded or drawn
-    print("   " + ", ".join(f"{name} {P.shape}" for name, P in start._asdict().items()))
-    origin = f"from {options.load}" if loaded else f"drawn at random with seed {options.seed}"
-    print(f"   {sum(P.size for P in start):,} parameters, {origin}")
-
-    print("3. and 4. The gradient, checked")
+    draw = initialize_he if options.init == "he" else initialize
+    start = loaded or draw(rng, hidden=options.hidden)
+    shapes = ", ".join(f"{name} {P.shape}" for name, P in start._asdict().items())
+    print(f"2. The network\n   {shapes}")
+    origin = options.load or f"random numbers, seed {options.seed}"
+    print(f"   {sum(P.size for P in start):,} parameters, from {origin}")
     some = np.flatnonzero(pixels.any(axis=1))[:50]  # an empty page has no slopes to check
     X, y = to_columns(pixels[some]), labels[some]  # raw pixels are too large for small nudges
     error = gradient_check(start, X, one_hot(y), np.random.default_rng(0))
+    print("3. and 4. The gradient, checked")
     print(f"   largest relative error against finite differences: {error:.1e}")
     in_blocks = gradient_in_blocks(start, make_blocks(pixels[some], y))[2]
-    for ours, plain in zip(in_blocks, gradient(start, X, y)[2]):
-        if not np.abs(ours - plain).max() < 1e-4 + 1e-3 * np.abs(plain).max():
-            error = np.inf
-    if not error < 1e-6:  # put this way, NaN is wrong as well
-        raise UserError("the gradient is wrong: look at your last change to Parts 2, 3 and 8")
-
-    print("5. Learning")
+    for P, Q in zip(gradient(start, X, y)[2], in_blocks):
+        if not (error < 1e-6 and np.abs(P - Q).max() < 1e-4 + 1e-3 * np.abs(P).max()):  # or NaN
+            raise UserError("the gradient is wrong: look at your last change to Parts 2, 3 and 8")
     size = min(options.batch_size or len(labels), len(labels))
-    print(f"   {size:,} pictures in a step, learning rate {options.learning_rate:g}", flush=True)
+    print(f"5. Learning\n   {size:,} pictures in a step, learning rate {options.learning_rate:g}")
     batches = mini_batches(pixels, labels, size, rng, divisor)
     blocks = make_blocks(pixels, labels, divisor)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        shared = (pool.map, os.cpu_count()) if ONE_CORE else ()  # or both sharings would fight
+    cores = os.cpu_count()
+    shared = (ThreadPoolExecutor(cores).map, cores) if ONE_CORE else ()  # else NumPy shares out
 
-        def look(parameters):
-            if options.batch_size:
-                return gradient(parameters, *next(batches))
-            return gradient_in_blocks(parameters, blocks, *shared)
+    def look(parameters):
+        if options.batch_size:
+            return gradient(parameters, *next(batches))
+        return gradient_in_blocks(parameters, blocks, *shared)
 
-        steps = train(start, look, options.learning_rate)
-        learnt, seen, seen_test = follow(steps, X_test, y_test, options, -(-len(labels) // size))
+    steps = train(start, look, options.learning_rate)
+    learnt, seen, seen_test = follow(steps, X_test, y_test, options, -(-len(labels) // size))
+    kept = learnt._replace(W1=learnt.W1 * (255 / divisor))
     if options.save:
-        save_network(options.save, learnt)
-        print(f"   saved what was learnt in {options.save}")
-
+        write_whole(options.save, partial(np.savez, **kept._asdict()))
     print("6. Looking inside")
+    seen_test.append((len(seen) - 1, *gradient(learnt, X_test, y_test)[:2]))
     A2 = forward(learnt, X_test).A2
     answers = A2.argmax(axis=0)
     for i, (answer, label) in enumerate(zip(answers[:8], y_test)):
@@ -1088,7 +1084,7 @@ def study(loaded, options):
     print(f"   final test accuracy: {right / len(y_test):.1%} ({right:,} of {len(y_test):,})")
     if right <= np.bincount(y_test).max() < len(y_test):
         print("   no better than a guess: try more --iterations, or another --learning-rate")
-    return learnt, {
+    return kept, {
         "training": plot_training(seen, seen_test, len(seen) // 50 if options.batch_size else 1),
         "predictions": plot_predictions(pixels_test, y_test, A2),
         "neurons": plot_neurons(start, learnt, X_test),
@@ -1096,48 +1092,35 @@ def study(loaded, options):
 
 
 def follow(steps, X_test, y_test, options, epoch):
-    """Take steps to the end or to Ctrl-C, look at the test pictures about a hundred times, tell
-    about it, and refuse to go on if learning breaks down. An epoch has `epoch` steps.
-
-    Returns the parameters, and for training and test a list of (iteration, loss, accuracy).
-    """
+    """Take steps to the end or to Ctrl-C, and tell about them; an epoch has `epoch` of them.
+    Returns the last parameters, and (iteration, loss, accuracy) of all steps and of the tests."""
     n, began, seen, seen_test = options.iterations, time.perf_counter(), [], []
-    looks, lines = ({n * k // parts for k in range(parts + 1)} for parts in (105, 15))  # 7 * 15
-
-    def look_at_test():
-        _, A1, Z2, A2 = forward(parameters, X_test)
-        loss = float(cross_entropy(Z2, one_hot(y_test)))
-        seen_test.append((iteration, loss, accuracy(A2, y_test)))
-        return A1.any(axis=0).mean()  # the share of pictures that make a hidden neuron fire
-
+    looks = [n * k // 105 for k in range(106)]  # at the test pictures; each seventh is told about
     try:
-        for iteration, (parameters, loss, fraction) in zip(range(n + 1), steps):  # noqa: B007
-            seen.append((iteration, loss, fraction))
-            firing = look_at_test() if iteration in looks else 1
-            if not np.isfinite(loss) or (iteration and firing < 0.01):
-                raw = ", and no --raw-pixels" if options.raw_pixels else ""
-                raise UserError(
-                    f"learning broke down at iteration {iteration}, with a loss of {loss:.3g}. Try "
-                    f"a --learning-rate below {options.learning_rate:g}{raw}."
-                )
-            if iteration in lines:
+        for i, (parameters, loss, fraction) in zip(range(n + 1), steps):
+            seen.append((i, loss, fraction))
+            if i not in looks and np.isfinite(loss):
+                continue
+            seen_test.append((i, *gradient(parameters, X_test, y_test)[:2]))
+            firing = forward(parameters, X_test).A1.any(axis=0)  # is any neuron, for this picture?
+            if not np.isfinite(loss) or (i and firing.mean() < 0.01):
+                advice = "try a smaller --learning-rate" + ", no --raw-pixels" * options.raw_pixels
+                raise UserError(f"learning broke down at iteration {i}, loss {loss:.3g}: {advice}")
+            if i in looks[::7]:
                 seconds = time.perf_counter() - began
-                left = f"{seconds * (n / iteration - 1):.0f} s left" if 0 < iteration < n else ""
-                share = f"epoch {iteration / epoch:.1f}" if epoch > 1 else f"train {fraction:.1%}"
-                line = f"   iteration {iteration:{len(str(n))}}/{n}  loss {loss:.4f}  {share}  "
-                line += f"test {seen_test[-1][2]:.1%}  {left or f'{seconds:.1f} s'}"
-                print(line, flush=True)
+                left = f"{seconds * (n / i - 1):.0f} s left" if 0 < i < n else f"{seconds:.1f} s"
+                share = f"epoch {i / epoch:.1f}" if epoch > 1 else f"train {fraction:.1%}"
+                line = f"   iteration {i:{len(str(n))}}/{n}  loss {loss:.4f}  {share}  "
+                print(line + f"test {seen_test[-1][2]:.1%}  {left}")
     except KeyboardInterrupt:
         if not seen:
             raise
-        print(f"   stopped at iteration {iteration}; here is what came of it so far", flush=True)
-        if not seen_test or seen_test[-1][0] != iteration:
-            look_at_test()
+        print(f"   stopped at iteration {i}; here is what came of it so far")
     return parameters, seen, seen_test
 
 
 def read_pictures(paths, parameters, figures):
-    """Part 7 for each picture; adds a figure of them. Returns how many could not be read."""
+    """Part 7 for each picture; adds a figure of them. Returns the exit status."""
     print("7. Your own handwriting")
     rows = []
     for path in paths:
@@ -1145,17 +1128,17 @@ def read_pictures(paths, parameters, figures):
             picture = open_picture(path)
             digit, count = find_digit(remove_paper(picture))
         except (ValueError, OSError) as error:
-            complain(f"{path}: {getattr(error, 'strerror', None) or error}")
+            print(f"error: {path}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
             continue
         pixels = prepare(digit)
         P = forward(parameters, to_columns(pixels[None])).A2[:, 0]
         several = ", the largest of several digits" if count > 1 else ""
-        print(f"   {path}: read as {P.argmax()} ({100 * P.max():.0f} %){several}", flush=True)
+        print(f"   {path}: read as {P.argmax()} ({100 * P.max():.0f} %){several}")
         rows.append((picture, pixels, P, path.name))
     if rows:
         pictures, pixels, P, names = zip(*rows)
         figures["digits"] = plot_answer(pictures, np.stack(pixels), np.transpose(P), names)
-    return len(paths) - len(rows)
+    return 0 if len(rows) == len(paths) else 2
 
 
 FORM = "each row: a label from 0 to 9, then 784 pixels from 0, paper, to 255, ink; commas between"
@@ -1272,61 +1255,34 @@ def read_digits(options, rng):
 
 def write_whole(path, write):
     """Let `write` fill a file, which appears at `path` whole or not at all."""
-    unfinished = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        with open(unfinished, "wb") as file:
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        with open(Path(folder, path.name), "wb") as file:
             write(file)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def save_network(path, parameters):
-    """Write parameters to a file in NumPy's format .npz."""
-    write_whole(Path(path), partial(np.savez, **parameters._asdict()))
+        Path(folder, path.name).replace(path)
+    print(f"   saved {path}")
 
 
 def load_network(path):
-    """Read parameters that `save_network` wrote. Raises UserError that says what is wrong."""
+    """The Parameters that --save saved. Raises UserError if the file holds anything else."""
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = Parameters(**arrays)
+        found = Parameters(*(P.astype(np.float32, casting="same_kind") for P in found))
+        wanted = initialize(np.random.default_rng(), hidden=max(1, len(found.W1)))
+        if not all(P.shape == Q.shape and np.isfinite(P).all() for P, Q in zip(found, wanted)):
+            raise ValueError  # other shapes, or numbers that are not finite
     except Exception as error:
         reason = getattr(error, "strerror", None) or "holds no network that --save wrote"
         raise UserError(f"{path}: {reason}") from None
-    hidden, shapes = found.W1.shape[:1], tuple(P.shape for P in found)
-    wanted = (*hidden, PIXELS), (*hidden, 1), (CLASSES, *hidden), (CLASSES, 1)
-    if 0 in hidden or shapes != wanted:
-        raise UserError(f"{path}: the shapes {shapes} are not those of a network for these digits")
-    if not all(P.dtype.kind == "f" and (np.abs(P) < 1e30).all() for P in found):
-        raise UserError(f"{path}: holds numbers that are not finite, or no numbers")
-    return Parameters(*(P.astype(np.float32) for P in found))
+    return found
 
 
-def prepare_output(options):
-    """Find out before the training, not after it, where pictures can be shown and saved."""
-    try:
-        plt.switch_backend("agg" if options.no_show else plt.get_backend())
-    except ImportError:  # windows that this machine can't open: save pictures only
-        plt.switch_backend("agg")
-    options.figures.mkdir(parents=True, exist_ok=True)
-    file = options.save or options.figures / "network.npz"
-    for folder in (options.figures, file.parent):
-        if file.is_dir() or not (folder.is_dir() and os.access(folder, os.W_OK)):
-            place = file if file.is_dir() else folder
-            raise UserError(f"{place}: can't save there; --figures and --save name other places")
-
-
-def between(kind, low, high):
-    """A converter for argparse: text to an int or a float from low to high."""
-
-    def number(text):
-        value = kind(text)  # a ValueError becomes "invalid number value"
-        if not low <= value <= high:  # true of NaN as well
-            raise argparse.ArgumentTypeError(f"{text} is not from {low} to {high}")
-        return value
-
-    return number
+def number(low, high, text):
+    """For argparse: read a number from low to high, a whole one if low is."""
+    with suppress(ValueError):
+        if low <= (value := type(low)(text)) <= high:
+            return value
+    raise argparse.ArgumentTypeError(f"{text} is no {type(low).__name__} from {low} to {high}")
 
 
 def parse_options(arguments):
@@ -1343,71 +1299,58 @@ def parse_options(arguments):
     for name, kind, default, text in (
         ("--data", Path, default_data(), "table to learn from: a label and 784 pixels a row"),
         ("--test-data", Path, None, "table to be tested on, instead of a part of --data"),
-        ("--iterations", between(int, 0, 10**6), 750, "how many steps of gradient descent"),
-        ("--batch-size", between(int, 1, 10**6), None, "pictures in a step, if not all of them"),
-        ("--learning-rate", between(float, 1e-9, 1e6), 0.1, "how far to go in each step"),
-        ("--hidden", between(int, 1, 10**4), 10, "how many hidden neurons"),
-        ("--seed", between(int, 0, 2**32 - 1), SEED, "start of the random numbers"),
+        ("--iterations", (0, 10**6), 750, "how many steps of gradient descent"),
+        ("--batch-size", (1, 10**6), None, "pictures in a step, if not all of them"),
+        ("--learning-rate", (1e-9, 1e6), 0.1, "how far to go in each step"),
+        ("--hidden", (1, 10**4), 10, "how many hidden neurons"),
+        ("--seed", (0, 2**32 - 1), SEED, "start of the random numbers"),
         ("--load", Path, None, "go on from a network that --save saved"),
         ("--save", Path, None, "save what was learnt, as an .npz file"),
         ("--figures", Path, Path("figures"), "folder for the pictures, made if need be"),
     ):
+        form, read = ("FILE", Path) if kind is Path else ("N", partial(number, *kind))
         text += "" if default is None else " (default: %(default)s)"
-        form = "FILE" if kind is Path else "N"
-        parser.add_argument(name, type=kind, default=default, metavar=form, help=text)
+        parser.add_argument(name, type=read, default=default, metavar=form, help=text)
     inits = {"choices": ("uniform", "he"), "help": "how weights start (default: %(default)s)"}
     parser.add_argument("--init", default="uniform", **inits)
     parser.add_argument("--digit", type=Path, nargs="+", metavar="FILE", help="pictures to read")
     parser.add_argument("--raw-pixels", action="store_true", help="do not divide pixels by 255")
     parser.add_argument("--no-show", action="store_true", help="save pictures, open no windows")
     options = parser.parse_args(arguments)
-    given = {word.partition("=")[0] for word in arguments}
-    if options.load and given & {"--hidden", "--init"}:
-        refuse("--load brings a network of its own: leave out --hidden and --init")
+    fixed = "--hidden", "--init", "--raw-pixels"
+    if options.load and any(word.startswith(fixed) for word in arguments):
+        refuse("--load brings a finished network: leave out --hidden, --init and --raw-pixels")
     return options
 
 
-def complain(message):
-    """Say on one line what is wrong, after all that was said before."""
-    print(end="", flush=True)
-    print("error: " + " ".join(str(message).split()), file=sys.stderr, flush=True)
-
-
 def main(arguments=()):
-    """Run the program. Returns its exit status: 0, 2 after an error, 130 after Ctrl-C, 1 if
-    nobody can read its output."""
-    status, windows = 2, plt.get_backend()
+    """Run the program. Returns its exit status: 0, one of these, or 2 after an error."""
+    ends = {SystemExit: 0, BrokenPipeError: 1, KeyboardInterrupt: 130}  # --help, | head, Ctrl-C
+    windows = plt.get_backend()
     with suppress(AttributeError):  # the output of a notebook has no such thing
-        sys.stdout.reconfigure(errors="backslashreplace")  # for names that it can't print
+        sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)
     try:
-        try:
-            with np.errstate(all="ignore"):  # `follow` looks at the loss itself
-                status = run(parse_options(arguments))
-        except SystemExit:  # --help
-            status = 0
-        except KeyboardInterrupt:
-            status = 130
-        except BrokenPipeError:  # the reader of our output has gone, as `head` does
-            status = 1
-        except (UserError, OSError) as error:
-            complain(error)
-        except MemoryError:
-            complain("not enough memory: use fewer --hidden neurons or fewer digits")
+        with np.errstate(all="ignore"):  # `follow` looks at the loss itself
+            status = run(parse_options(arguments))
+    except (UserError, OSError, MemoryError, *ends) as end:
+        status = ends.get(type(end), 2)
+        if status == 2:
+            reason = str(end) or "not enough memory: try fewer --hidden neurons or fewer digits"
+            print("error:", " ".join(reason.split()), file=sys.stderr)
+    try:
         print(end="", flush=True)
     except OSError:  # the output is closed or full: Python shall not try again when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = status or 1
-    if plt.get_backend() != windows:  # --no-show is over
-        with suppress(ImportError):
-            plt.switch_backend(windows)
+    with suppress(ImportError):
+        plt.switch_backend(windows)  # --no-show is over
     return status
 
 
 # %%
 if __name__ == "__main__" and Path(sys.argv[0]).name == Path(globals().get("__file__", "")).name:
     sys.exit(main(sys.argv[1:]))
-elif __name__ == "__main__":
-    print("In a notebook, run the cells that say 'Try it', or the whole program with main([]).")
 
 # %% [markdown]
+# In a notebook, `main([])` runs the whole program, with options, as in `main(["--seed", "2"])`.
+#
 # What now? docs/Exercises.md has fourteen: predict, break, derive, fool the network, and more.

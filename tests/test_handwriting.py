@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from functools import partial
 from itertools import pairwise
 
 import matplotlib
@@ -630,22 +631,27 @@ def test_board_in_a_real_window(network, tmp_path):
 # A network that is kept
 
 
+def save(path, parameters):
+    """As --save does."""
+    nn.write_whole(path, partial(np.savez, **parameters._asdict()))
+
+
 def test_save_and_load(tmp_path):
     parameters = nn.initialize(np.random.default_rng(3), hidden=7)
     for name in ("net.npz", "net", "net.weights"):
-        nn.save_network(tmp_path / name, parameters)
+        save(tmp_path / name, parameters)
         loaded = nn.load_network(tmp_path / name)
         assert isinstance(loaded, nn.Parameters)
         for P, saved in zip(loaded, parameters):
             assert P.dtype == np.float32 and np.array_equal(P, saved)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net", "net.npz", "net.weights"]
-    nn.save_network(tmp_path / "net", nn.Parameters(*(P.astype(np.float64) for P in parameters)))
+    save(tmp_path / "net", nn.Parameters(*(P.astype(np.float64) for P in parameters)))
     assert nn.load_network(tmp_path / "net").W1.dtype == np.float32
 
 
 def test_save_writes_whole_or_not_at_all(tmp_path, monkeypatch):
     parameters = nn.initialize(np.random.default_rng(3))
-    nn.save_network(tmp_path / "net.npz", parameters)
+    save(tmp_path / "net.npz", parameters)
     before = (tmp_path / "net.npz").read_bytes()
 
     def full_disk(file, **arrays):
@@ -654,7 +660,7 @@ def test_save_writes_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(nn.np, "savez", full_disk)
     with pytest.raises(OSError, match="No space"):
-        nn.save_network(tmp_path / "net.npz", parameters)
+        save(tmp_path / "net.npz", parameters)
     assert (tmp_path / "net.npz").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["net.npz"]
 
@@ -669,17 +675,17 @@ def arrays(**changes):
     [
         ({"b2": None}, "no network"),
         ({"b3": np.zeros(3)}, "no network"),
-        ({"W1": np.zeros((5, 783), np.float32)}, "shapes"),
-        ({"W1": np.zeros((6, 784), np.float32)}, "shapes"),
-        ({"b1": np.zeros(5, np.float32)}, "shapes"),
-        ({"W2": np.zeros((5, 10), np.float32)}, "shapes"),
-        ({"b2": np.zeros((9, 1), np.float32)}, "shapes"),
-        ({"W1": np.float32(1)}, "shapes"),
-        ({"b2": np.full((10, 1), np.nan, np.float32)}, "not finite"),
-        ({"b2": np.full((10, 1), np.inf, np.float32)}, "not finite"),
-        ({"b2": np.full((10, 1), 1e300)}, "not finite"),
-        ({"b2": np.full((10, 1), "x")}, "not finite, or no numbers"),
-        ({"b2": np.full((10, 1), 1 + 1j)}, "not finite, or no numbers"),
+        ({"W1": np.zeros((5, 783), np.float32)}, "no network"),
+        ({"W1": np.zeros((6, 784), np.float32)}, "no network"),
+        ({"b1": np.zeros(5, np.float32)}, "no network"),
+        ({"W2": np.zeros((5, 10), np.float32)}, "no network"),
+        ({"b2": np.zeros((9, 1), np.float32)}, "no network"),
+        ({"W1": np.float32(1)}, "no network"),
+        ({"b2": np.full((10, 1), np.nan, np.float32)}, "no network"),
+        ({"b2": np.full((10, 1), np.inf, np.float32)}, "no network"),
+        ({"b2": np.full((10, 1), 1e300)}, "no network"),
+        ({"b2": np.full((10, 1), "x")}, "no network"),
+        ({"b2": np.full((10, 1), 1 + 1j)}, "no network"),
         ({"b2": np.full((10, 1), {}, object)}, "no network"),  # would be a pickle
     ],
 )
