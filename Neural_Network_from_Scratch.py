@@ -990,6 +990,7 @@ def initialize_he(rng, inputs=PIXELS, hidden=10, classes=CLASSES, dtype=np.float
 # %%
 import argparse
 import csv
+import re
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -1142,115 +1143,89 @@ def read_pictures(paths, parameters, figures):
 
 
 FORM = "each row: a label from 0 to 9, then 784 pixels from 0, paper, to 255, ink; commas between"
-RECIPE = "see 'Data of your own' in README.md"
-KINDS = {  # by its first bytes, what a file is
-    b"\0\0\x08": f"MNIST's own format, idx: {RECIPE}",
-    b"\x93NUMPY": f"a NumPy array, npy: {RECIPE}",
-    b"PK\x03\x04": f"a zip archive, or NumPy's npz: {RECIPE}",
-    b"\x80": f"a pickle: {RECIPE}",
-    b"PAR1": f"a parquet table: {RECIPE}",
-    (b"\x89PNG", b"\xff\xd8\xff"): "a picture: --digit reads it",
-    (b"\xff\xfe", b"\xfe\xff"): "text in UTF-16: save it as UTF-8",
-    b"\x1f\x8b": "compressed by gzip: let its name end in .gz",
-    b"version https://git-lfs": "a pointer of Git LFS: 'git lfs pull' fetches the file",
-    b"<": "a web page: the file itself may need a login",
+MOST = np.array([9] + 784 * [255])  # the largest number in each column
+WHOLE = {str(number) for number in range(256)}
+KINDS = {  # how a file begins, as a regular expression, and what it therefore is
+    rb"\0\0\x08": "MNIST's own format, idx",
+    rb"\x93NUMPY": "a NumPy array, npy",
+    rb"PK\x03\x04": "a zip archive, or NumPy's npz",
+    rb"\x80": "a pickle",
+    rb"PAR1": "a parquet table",
+    rb"\x89PNG|\xff\xd8\xff": "a picture: --digit reads it",
+    rb"\xff\xfe|\xfe\xff": "text in UTF-16: save it as UTF-8",
+    rb"\x1f\x8b": "compressed by gzip: let its name end in .gz",
+    rb"version https://git-lfs": "a pointer of Git LFS: 'git lfs pull' fetches the file",
+    rb"\s*<": "a web page: the file itself may need a login",
+    rb"([A-Za-z].*)?\s*\Z": "an empty file, or a header that no row follows",
+    rb"\s*\n[A-Za-z]": "a table whose line 1 is empty, with its header below",
+    rb"ImageId,Label": "a list of answers without pictures, as in sample_submission.csv",
+    rb"(0,)?1,2,3,4,5,": "a table whose line 1 only numbers the columns (pandas: header=False)",
+    rb"\d,(0,)?0\.1,0\.2,": "a table whose line 1 was a digit that pandas took for a header",
+    rb"[^,\n]*[;\t ][^,\n]*\n": "a table with ';', tabs or blanks between its cells, not commas",
+    rb'(""|),"?[A-Za-z]': "a table whose column 1 only numbers the rows (pandas: index=False)",
+    rb"([^,\n]*,){785}[^,\n]*\n": "a table of 786 columns, not 785: perhaps the first is an index",
+    rb"([^,\n]*,){783}[^,\n]*\n": "a table of 784 columns, not 785: perhaps without labels",
+    rb"[A-Za-z]\w*\d,([^,\n]*,){783}[A-Za-z]+\s": "a table whose labels are in the last column",
+    rb"([A-Za-z].*\s+)?\d,(-?[01](\.0*)?,)*-?[0-3]\.0*[1-9]": "a table of divided pixels",
 }
 
 
-def causes(path, text):
-    """Yield what is wrong with a file that load_digits refused, the plainest cause first."""
-    start = text.buffer.read(30)
-    text.buffer.seek(0)
-    yield from (f"this is {KINDS[known]}" for known in KINDS if start.startswith(known))
-    lines = csv.reader(text)
-    rows = ((lines.line_num, row) for row in lines if len(row) > 1 or "".join(row).strip())
-    top = list(islice(rows, 100))
-    if not top:
-        yield "the file is empty"
-    corner = pd.read_csv(path, header=None, nrows=1, encoding_errors="replace").iat[0, 0]
-    header = isinstance(corner, str)
-    read = partial(pd.to_numeric, errors="coerce")  # as pandas does; NaN where no number is
-    (line, first), names = top[0], [name.strip() for name in top[0][1]]
-    width, mark, numbers = len(first), max(";\t |", key=first[0].count), read(first)
-    same = [read(row) for _, row in top[header:] if len(row) == width]
-    table = np.array(same or [[np.nan] * width], float)
-    labels, pixels, last, most = table[:, 0], table[:, 1:], table[:, -1], table[:, 0].max()
-    low, high = pixels.min(initial=0), pixels.max(initial=0)
-    counts = len(table) > 1 and (np.diff(labels) == 1).all() and (width > 785 or most > 9)
-    index = names[0] in ("", "Unnamed: 0") and np.isnan(numbers[-1])  # pandas's names for it
-    pixel_first = header and not names[0].isalpha()  # as pixel0 and 1x1 are not
-    zeros = (labels == 0).all()  # as the first pixel of nearly every digit is
-    fits = zeros and last.any() and np.isin(last, range(10)).all()
-    label_last = width == 785 and (fits or (pixel_first and names[-1].isalpha()))
-    for found, sentence in (
-        (first[0].count(mark) > 99, f"line {line} has {mark!r} between its cells"),
-        (names == ["ImageId", "Label"], "answers without pictures, as in sample_submission.csv"),
-        ({"0.1", "0.10"} <= {*first}, f"line {line} was a digit that pandas took for a header"),
-        (width > 9 and (np.diff(numbers) == 1).all(), f"line {line} only numbers the columns"),
-        (header and len(top) == 1, f"line {line} is a header, and no row follows"),
-        (header and line > 1, f"line 1 is empty, and the header is line {line}"),
-        (counts or index, "column 1 only numbers the rows (pandas: index=False)"),
-        (width == 784 and (zeros or pixel_first), f"784 columns, no labels among them: {RECIPE}"),
-        (label_last, f"the labels are in the last column: {RECIPE}"),
-        (-4 < low < high < 4 and (pixels % 1).any(), f"pixels only go from {low:g} to {high:g}"),
-        (np.sum(labels > 9) > 1, f"labels in column 1 go up to {most:g}: {RECIPE}"),
-    ):
-        if found:
-            yield sentence
-    for line, row in chain(top[header:], rows):
+def causes(path, file):
+    """Yield what is wrong with a file that load_digits refused; the first is the plainest."""
+    start = file.buffer.read(50_000).removeprefix(b"\xef\xbb\xbf")
+    file.buffer.seek(0)
+    yield from (f"this is {KINDS[known]}" for known in KINDS if re.match(known, start))
+    first = pd.read_csv(path, header=None, nrows=1, encoding_errors="replace").iat[0, 0]
+    lines = csv.reader(map(str.strip, file))
+    for row in islice(filter(None, lines), int(isinstance(first, str)), None):
         if len(row) != 785:
-            yield f"line {line} has {len(row)} columns, not 785; it begins with {row[0][:40]!a}"
-        numbers = read(row)
-        wrong = ~np.isin(numbers, range(256))
-        wrong[0] = numbers[0] not in range(10)
-        if wrong.any():
-            column = int(wrong.argmax())
-            what = "a pixel is a whole number from 0 to 255" if column else "a label is from 0 to 9"
-            yield f"line {line}, column {column + 1}: {what}, but here is {row[column][:40]!a}"
+            yield f"line {lines.line_num} has {len(row)} columns, not 785, from {row[0][:40]!a} on"
+        if not WHOLE.issuperset(row) or int(row[0]) > 9:  # a quick look, which few rows fail
+            numbers = pd.to_numeric(row, errors="coerce")  # 5.0 is 5, a word is NaN
+            for column in np.flatnonzero(~np.isin(numbers, range(256)) | (numbers > MOST)):
+                found = f"{row[column][:40]!a}, no whole number from 0 to {MOST[column]}"
+                yield f"line {lines.line_num}, column {column + 1}: here is {found}"
 
 
 def load_or_explain(path, one_label=False):
     """load_digits for a person at a terminal: says in one line what is wrong with a file, where."""
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise UserError(f"{path}: a folder, a pipe or a device. Save the digits in a file.")
+    if not os.path.isfile(path):  # pandas would also open pipes and addresses
+        cause = 'no such file, or a folder or pipe; another: --data PATH, main(["--data", "PATH"])'
+        raise UserError(f"{path}: {cause}. Expected in {FORM}.")
     try:
-        open(path, "rb").close()  # pandas would also open addresses
         pixels, labels = load_digits(path)
         if pixels.max() < 64:
             raise ValueError(f"the largest pixel is {pixels.max()}, too faint for ink")
         if np.mean(pixels > 200) > 1 / 2:
             raise ValueError("paper is darker than ink: most pixels are above 200")
         if (labels == labels[0]).all() and not one_label:
-            raise ValueError(f"all labels are {labels[0]}")
+            raise ValueError(f"all labels are {labels[0]}, or are not in column 1")
+        return pixels, labels
     except MemoryError:
         raise
     except Exception as error:  # pandas has many kinds
-        cause = " ".join(str(error).split())[:200].encode("ascii", "backslashreplace").decode()
-        if isinstance(error, OSError) and error.strerror:
-            cause = f'{error.strerror}; name another: --data PATH, or main(["--data", "PATH"])'
+        cause = ascii(" ".join(str(error).split())[:200])[1:-1]
         how = {"encoding": "utf-8-sig", "errors": "replace", "compression": "infer"}
         with suppress(Exception), pd.io.common.get_handle(path, "r", **how) as file:
             cause = next(causes(path, file.handle), cause)
-        raise UserError(f"{path}: {cause}. Expected in {FORM}.") from None
-    return pixels, labels
+    raise UserError(f"{path}: {cause}. Expected in {FORM} (README.md: 'Data of your own').")
 
 
 def read_digits(options, rng):
     """The digits to learn from and those to be tested on: two pairs (pixels, labels)."""
     pixels, labels = load_or_explain(options.data)
-    if options.test_data is None:  # a tenth for the test, at most 1,000
+    if options.test_data:
+        test = load_or_explain(options.test_data, one_label=True)
+    else:  # a tenth of them, at most 1,000
         size = min(TEST_SIZE, max(len(labels) // 10, 1))
         (pixels, labels), test = split(pixels, labels, size, rng)
-    else:
-        test = load_or_explain(options.test_data, one_label=True)
     tested = set(map(bytes, test[0]))
-    new = np.array([bytes(picture) not in tested for picture in pixels], bool)
+    new = np.array([bytes(picture) not in tested for picture in pixels])
     if not new.any():
         raise UserError(f"{options.data}: no picture is left to learn from, all are in the test.")
     if not new.all():
         print(f"   {np.sum(~new):,} pictures left out: they are test pictures as well")
-        pixels, labels = pixels[new], labels[new]
-    return (pixels, labels), test
+    return (pixels[new], labels[new]), test
 
 
 def write_whole(path, write):
