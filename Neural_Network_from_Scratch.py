@@ -500,10 +500,9 @@ def train(parameters, look, learning_rate):
 # ## Part 6: Looking inside
 #
 # Curves show how learning went; predictions, and the worst mistakes, what came of it. The third
-# picture shows what a weight is. The 784 weights of a hidden neuron, laid out as 28 by 28, are a
-# stencil that is laid over each digit: ink where weights are positive excites the neuron, ink where
-# they are negative silences it. Drawn is what training CHANGED, `W1` after minus `W1` before; the
-# weights themselves look like noise, because the random start was noise.
+# picture shows what a weight is: the 784 weights of a hidden neuron, as 28 by 28, are a stencil.
+# Ink where they are positive excites the neuron, ink where they are negative silences it. Drawn is
+# what training CHANGED; the weights themselves look like noise, as the random start was.
 
 # %%
 try:
@@ -515,6 +514,7 @@ except ValueError:  # MPLBACKEND names a kind of window that this matplotlib doe
     import matplotlib.pyplot as plt
 
 BLUE, ORANGE = "#0072B2", "#D55E00"  # a pair that the colour-blind can tell apart
+INK = {"cmap": "gray_r", "vmin": 0, "vmax": 255}  # how to draw pixels: 0 white, 255 black
 
 
 def plot_training(training, test, window=1):
@@ -523,19 +523,19 @@ def plot_training(training, test, window=1):
     `training` and `test` are lists of (iteration, loss, accuracy from 0 to 1). Mini-batches are
     noisy: for them, each point of the training curves is the mean of the last `window` steps.
     """
-    figure, panels = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     window = max(1, min(window, len(training)))
     name = "training" if window == 1 else f"training, mean of {window} batches"
     curves = (name, training, "-", BLUE, window), ("test", test, "--", ORANGE, 1)
     for label, seen, style, color, width in curves:
-        iterations, losses, fractions = np.transpose(seen)
-        for axes, values, form in zip(panels, (losses, 100 * fractions), ("{:.3f}", "{:.1f} %")):
-            means = np.convolve(values, np.full(width, 1 / width), mode="valid")
-            text = f"{label}: {form.format(means[-1])}"
-            axes.plot(iterations[width - 1 :], means, style, color=color, label=text)
-    panels[0].set(title="Loss", ylabel="mean cross-entropy", ylim=(0, None))
-    panels[1].set(title="Accuracy", ylabel="accuracy in %", ylim=(0, 100))
-    for axes in panels:
+        steps, *both = np.transpose(seen)
+        loss, fraction = (np.convolve(v, np.full(width, 1 / width), mode="valid") for v in both)
+        steps, percent = steps[width - 1 :], 100 * fraction
+        left.plot(steps, loss, style, color=color, label=f"{label}: {loss[-1]:.3f}")
+        right.plot(steps, percent, style, color=color, label=f"{label}: {percent[-1]:.1f} %")
+    left.set(title="Loss", ylabel="mean cross-entropy", ylim=(0, None))
+    right.set(title="Accuracy", ylabel="accuracy in %", ylim=(0, 100))
+    for axes in left, right:
         axes.set_xlabel("iteration")
         axes.legend(title="pictures, value at the end")
         axes.grid(alpha=0.3)
@@ -555,17 +555,15 @@ def plot_predictions(pixels, labels, A2, columns=8):
     first, second = figure.subfigures(2, 1)
     first.suptitle(f"The first of {len(labels):,} test pictures: answer, probability")
     second.suptitle(f"The worst of {len(wrong):,} mistakes on test pictures")
-    for part, chosen in (first, np.arange(len(labels))), (second, worst):
-        grid = part.subplots(2, columns).ravel()
-        for axes in grid:
+    for part, chosen in (first, range(len(labels))), (second, worst):
+        for k, i in enumerate(chosen[: 2 * columns]):
+            axes = part.add_subplot(2, columns, k + 1)
+            axes.imshow(pixels[i].reshape(28, 28), **INK)
             axes.axis("off")
-        for axes, i in zip(grid, chosen):
-            axes.imshow(pixels[i].reshape(28, 28), cmap="gray_r", vmin=0, vmax=255)
-            text, style = f"{answers[i]}  {100 * certainty[i]:.0f} %", {}
+            axes.set_title(f"{answers[i]}  {100 * certainty[i]:.0f} %", fontsize=10)
             if answers[i] != labels[i]:  # marked by more than colour
-                text = f"\N{BALLOT X} {text}\nis {labels[i]}"
-                style = {"color": ORANGE, "weight": "bold"}
-            axes.set_title(text, fontsize=10, **style)
+                text = f"\N{BALLOT X} {axes.get_title()}\nis {labels[i]}"
+                axes.set_title(text, fontsize=10, color=ORANGE, weight="bold")
     return figure
 
 
@@ -578,17 +576,16 @@ def plot_neurons(before, after, X, most=50):
     change, fires = (after.W1 - before.W1)[:most], (forward(after, X).Z1 > 0).any(axis=1)
     columns = 5 if len(change) <= 10 else 10
     rows = -(-len(change) // columns)  # rounded up
-    size = (1.6 * columns + 1.5, 1.8 * rows + 1)
-    figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
+    figure = plt.figure(figsize=(1.6 * columns + 1.5, 1.8 * rows + 1), layout="constrained")
     limit = max(np.abs(change).max(), 1e-9)  # symmetric, so that white is zero
-    for axes in grid.ravel():
-        axes.axis("off")
-    for i, (axes, weights) in enumerate(zip(grid.ravel(), change)):
+    for i, weights in enumerate(change):
+        axes = figure.add_subplot(rows, columns, i + 1)
         picture = axes.imshow(weights.reshape(28, 28), cmap="RdBu_r", vmin=-limit, vmax=limit)
+        axes.axis("off")
         axes.set_title(f"{i + 1}" if fires[i] else f"{i + 1} never fires", fontsize=10)
     of_all = "" if len(fires) <= most else f" (the first {most} of {len(fires):,})"
     figure.suptitle(f"What training changed: + where ink excites a neuron more{of_all}")
-    figure.colorbar(picture, ax=grid, shrink=0.8, label="change of weight")
+    figure.colorbar(picture, ax=figure.axes, shrink=0.8, label="change of weight")
     return figure
 
 
@@ -607,14 +604,11 @@ def plot_neurons(before, after, X, most=50):
 #     find_digit     which ink is the digit, and not a shadow, a ruled line, the edge of the desk?
 #     prepare        the pen, then the size and the place, as in MNIST
 #
-# Leave one out, or a line of `prepare`, and see what the network makes of your digits. To try it,
-# learn once and save, then read (--iterations 0, or it would go on learning first):
-#
-#     python Neural_Network_from_Scratch.py --save mine.npz
-#     python Neural_Network_from_Scratch.py --load mine.npz --iterations 0 --digit photo.jpg
+# Leave one out, or a line of `prepare`, and see what the network makes of your digits: README.md
+# ("Your own handwriting") has the two commands that learn, save, and read a photograph.
 
 # %%
-from PIL import Image, ImageDraw, ImageOps  # which matplotlib itself reads pictures with
+from PIL import Image, ImageDraw, ImageFilter, ImageOps  # matplotlib reads pictures with it
 
 PEN = 2.4  # the width of a stroke, in pixels of the 28 by 28: the median of the training digits
 Image.MAX_IMAGE_PIXELS = 120_000_000  # Pillow warns of more, and refuses twice as many
@@ -681,49 +675,44 @@ def grow(A, corners=True):
 
 
 def loose_pieces(ink):
-    """Name the connected pieces of ink: number its pixels, and let the largest number spread.
-    Those that touch the edge are left out, as desk and shadows do, and so is dust."""
-    names = np.arange(1, ink.size + 1).reshape(ink.shape) * ink
-    while (names != (names := grow(names) * ink)).any():
+    """The connected pieces of ink, as a list of masks: number the pixels of ink, and let the
+    largest number spread. What touches the edge is left out, as desk and shadows do, and dust."""
+    framed = np.pad(ink, 1, constant_values=True)  # all that touches the edge is one with it
+    names = np.arange(framed.size).reshape(framed.shape) * framed
+    while (names != (names := grow(names) * framed)).any():
         pass
-    values, areas = np.unique(names, return_counts=True)
-    edge = names[0], names[-1], names[:, 0], names[:, -1]
-    dust = values[areas < max(ink.shape) / 8]
-    return names * ~np.isin(names, np.concatenate([*edge, dust]))
-
-
-def largest_and_near(names):
-    """The largest piece, and what is near it: the bar of a 5, the other side of a gap. A piece
-    over half as tall, beside it, is another digit. Returns a mask, and the number of digits."""
-    values, areas = np.unique(names[names > 0], return_counts=True)
-    digit, count = names == values[areas.argmax()], 1
-    left, top, right, bottom = Image.fromarray(digit).getbbox()
-    size = max(right - left, bottom - top)
-    for name in values[areas > areas.max() / 50]:
-        x, y, x_end, y_end = Image.fromarray(names == name).getbbox()
-        beside, above = max(x - right, left - x_end), max(y - bottom, top - y_end)
-        if beside >= 0 and y_end - y > size / 2:
-            count += 1
-        elif max(beside, above) < 0.3 * size:
-            digit = digit | (names == name)
-    return digit, count
+    values, areas = np.unique(names[names > 0], return_counts=True)  # the frame comes last
+    chosen = values[:-1][areas[:-1] > max(ink.shape) / 8]
+    return [names[1:-1, 1:-1] == name for name in chosen]
 
 
 def find_digit(ink, side=160):
     """Which ink is the digit? Returns it, from 0 to 1, and how many digits there seem to be.
 
-    If no piece is loose, the digit may touch a ruled line, which is paler: raise the threshold
-    until they part. If they never do, take all.
+    It is the largest loose piece, and what is near it: the bar of a 5, the other side of a gap. A
+    piece over half as tall, beside it, is another digit. If no piece is loose, the digit may touch
+    a ruled line, which is paler: raise the threshold until they part. If they never do, take all.
     """
-    k = -(-max(ink.shape) // side)  # look at squares of k by k pixels, at the darkest of each
-    small = np.maximum.reduceat(ink, range(0, ink.shape[0], k), axis=0)
-    small = np.maximum.reduceat(small, range(0, ink.shape[1], k), axis=1)
-    levels = np.linspace(threshold(ink), small.max(), 8)[:-1]
-    tries = (loose_pieces(small > level) for level in levels)
-    digit, count = largest_and_near(next(filter(np.any, tries), small > levels[0]))
-    around = grow(digit).repeat(k, axis=0).repeat(k, axis=1)
-    ink = (ink / np.median(small[digit])).clip(0, 1)
-    return ink * around[: ink.shape[0], : ink.shape[1]], count
+    page, k = Image.fromarray(ink), -(-max(ink.shape) // side)
+    small = page.filter(ImageFilter.MaxFilter(k // 2 * 2 + 1))  # the darkest of k by k pixels
+    small = np.asarray(small.resize([-(-n // k) for n in page.size], Image.NEAREST))
+    least = threshold(ink)
+    for level in np.linspace(least, small.max(), 8)[:-1]:
+        pieces = loose_pieces(small > level)
+        if pieces:
+            break
+    digit, count = max(pieces or [small > least], key=np.sum), 1
+    left, top, right, bottom = Image.fromarray(digit).getbbox()
+    size = max(right - left, bottom - top)
+    for piece in pieces:
+        x, y, x_end, y_end = Image.fromarray(piece).getbbox()
+        beside, above = max(x - right, left - x_end), max(y - bottom, top - y_end)
+        if beside >= 0 and y_end - y > size / 2:
+            count += 1
+        elif max(beside, above) < 0.3 * size:
+            digit = digit | piece
+    mask = Image.fromarray(grow(digit)).resize(page.size, Image.NEAREST)
+    return (ink / np.median(small[digit])).clip(0, 1) * mask, count
 
 
 def pen_width(ink):
@@ -732,15 +721,6 @@ def pen_width(ink):
     ink = np.pad(ink, 1)
     down, across = np.diff(ink, axis=0)[:, 1:], np.diff(ink, axis=1)[1:]
     return 2 * ink.sum() / np.hypot(down, across).sum()
-
-
-def thicken(ink, width):
-    """A thin pen leaves less ink than weights expect: widen its strokes to `width` pixels."""
-    corners = False
-    while pen_width(ink) < width - 1:  # each round adds about 2: end as near as possible
-        ink = grow(np.pad(ink, 1), corners)
-        corners = not corners  # a cross and a square in turn: nearly a disk
-    return ink
 
 
 def fit(ink, longer):
@@ -755,16 +735,20 @@ def fit(ink, longer):
 def prepare(ink):
     """Turn ink, (height, width) from 0 to 1, into 784 pixels from 0 to 255 like those of MNIST.
 
-    The centre of mass comes to row and column 14, counted from 0: there, rounded, MNIST has it.
+    A thin pen leaves less ink than weights expect, so strokes are widened. The centre of mass
+    comes to row and column 14, counted from 0: there, rounded, MNIST has it.
     """
     ink = fit(ink, 80)  # four times as fine as in the end, to thicken it gently
     ink = (ink / np.median(ink[ink > ink.max() / 2])).clip(0, 1)  # hairlines have become pale
-    ink = fit(thicken(ink, 4 * PEN), 20)
-    pixels = np.pad(np.rint(255 * ink).astype(np.uint8), [(0, 28 - n) for n in ink.shape])
-    for axis in 0, 1:
-        centre = pixels.sum(axis=1 - axis) @ np.arange(28) / pixels.sum()
-        shift = min(max(round(14 - centre), 0), 28 - ink.shape[axis])  # not beyond the border
-        pixels = np.roll(pixels, shift, axis)
+    corners = False
+    while pen_width(ink) < 4 * PEN - 1:  # each round adds about 2: end as near as possible
+        ink = grow(np.pad(ink, 1), corners)
+        corners = not corners  # a cross and a square in turn: nearly a disk
+    ink = fit(ink, 20)
+    corner = [round(14 - np.average(places, weights=ink)) for places in np.indices(ink.shape)]
+    top, left = np.clip(corner, 0, 28 - np.array(ink.shape))  # not beyond the border
+    pixels = np.zeros((28, 28), np.uint8)
+    pixels[top : top + ink.shape[0], left : left + ink.shape[1]] = np.rint(255 * ink)
     return pixels.ravel()
 
 
@@ -781,7 +765,7 @@ def plot_answer(pictures, pixels, A2, names, most=20):
     for axes, picture, seen, P, name in zip(grid, pictures, pixels, A2.T, names):
         axes[0].imshow(picture, cmap="gray", vmin=0, vmax=255)
         axes[0].set_title(name, parse_math=False)
-        axes[1].imshow(seen.reshape(28, 28), cmap="gray_r", vmin=0, vmax=255)
+        axes[1].imshow(seen.reshape(28, 28), **INK)
         axes[1].set_title("what the network sees")
         axes[2].bar(range(10), 100 * P, color=[ORANGE if p == P.max() else BLUE for p in P])
         axes[2].set(xticks=range(10), ylim=(0, 100), ylabel="%")
@@ -794,7 +778,7 @@ def drawing_board(parameters, side=112, width=4):
     figure, (board, small, hidden, ten) = plt.subplots(1, 4, figsize=(12, 3.6))
     page = Image.new("L", (side, side))
     pen, last = ImageDraw.Draw(page), None  # where the pen was, or None while it is lifted
-    drawn, seen = (a.imshow(page, cmap="gray_r", vmin=0, vmax=255) for a in (board, small))
+    drawn, seen = (axes.imshow(page, **INK) for axes in (board, small))
     places = np.arange(len(parameters.b1) + 1) + 0.5  # neuron 1 stands at 1, as in Part 6
     passed_on = hidden.stairs(np.zeros(len(parameters.b1)), places, fill=True, color=BLUE)
     bars = ten.bar(range(10), 0)
