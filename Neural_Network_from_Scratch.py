@@ -821,18 +821,19 @@ def drawing_board(parameters, side=112, width=4):
 # ## Part 8: Everything else is efficiency
 #
 # Nothing new is learnt here: this part finds what `gradient` finds, up to rounding, only sooner. A
-# full-batch step takes 23 ms on two cores with AVX-512 (tests/benchmark.py). Four ideas:
+# full-batch step takes 23 ms on two cores with AVX-512 (tests/benchmark.py). Four ideas, one upon
+# the other:
 #
-# - *Blocks*, 20 ms. The gradient is a sum over examples (eq. 44): cut the pictures into blocks of
+# - *Blocks*, 19.5 ms. The gradient is a sum over examples (eq. 44): cut the pictures into blocks of
 #   3,072, let each core look at the next that nobody has, and add up. NumPy alone shares out only
 #   its products; the settings at the top of this file keep each of these on one core instead.
-# - *Blank pixels*, 11.8 ms. Where all pictures of a block are blank, X is 0 and adds exactly
+# - *Blank pixels*, 11.6 ms. Where all pictures of a block are blank, X is 0 and adds exactly
 #   nothing, to Z1 and to dW1 (eq. 45). Sort the digits by where their ink begins and ends, and
 #   39 % of all pixels can be left out.
-# - *Bytes*, 9.9 ms. A pixel fits into one byte, but float32 takes four, and memory is slower than
+# - *Bytes*, 9.6 ms. A pixel fits into one byte, but float32 takes four, and memory is slower than
 #   arithmetic. So keep bytes, and turn a block into float32 when a core wants it, always at the
 #   same place: its desk. It is cheaper to divide W1 by 255 than X: (W1 / 255) @ bytes.
-# - *Tiles*, 7.1 ms. OpenBLAS, which multiplies for NumPy, first copies a large matrix into a better
+# - *Tiles*, 6.8 ms. OpenBLAS, which multiplies for NumPy, first copies a large matrix into a better
 #   order, and for ten rows the copy costs more than the product. Small matrices it takes as they
 #   are, if the processor has AVX-512: so give it 64 pictures at a time.
 #

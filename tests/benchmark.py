@@ -281,7 +281,8 @@ def compete(contenders, digits, hidden, batch=0):
         raise SystemExit(f"another process keeps {share:.0%} of a core busy: no table")
     losses = {name: float(c.loss) for name, c in running.items() if c.loss != "None"}
     for name, loss in losses.items():
-        tolerance = 0.01 if name == "scikit-learn" else 1e-4
+        # scikit-learn counts no probability below 1e-7, which a wide start has many of
+        tolerance = 0.02 if name == "scikit-learn" else 1e-4
         assert batch or abs(loss / next(iter(losses.values())) - 1) < tolerance, losses
     medians = {name: statistics.median(times[name] for times in turns) for name in running}
     for name, median in medians.items():

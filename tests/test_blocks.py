@@ -227,6 +227,12 @@ def test_blank_pixels_drop_out_exactly(hidden):
     assert (dW[:, ~blank] != 0).all()
 
 
+def test_39_percent_of_all_pixels_are_left_out(default):
+    """As Part 8 says, of the digits that the default run learns from."""
+    blocks = nn.make_blocks(default.pixels, default.labels)
+    assert round(1 - sum(X.pixels.size for X, _ in blocks) / default.pixels.size, 2) == 0.39
+
+
 def test_tiles_do_nothing_but_multiply():
     X, W = nn.Tiles(np.ones((64, 5), np.uint8)), np.ones((2, 5))
     for wrong in (lambda: W + X, lambda: X @ W.T, lambda: W @ X.T, lambda: np.exp(X)):
