@@ -30,18 +30,19 @@ notebook cell; those that say "Try it" run in docs/Neural_Network_from_Scratch.i
 # Skip this: it is for the machine.
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
 ONE_CORE = "numpy" not in sys.modules  # for each matrix product: Part 8 says why
 for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
     ONE_CORE &= os.environ.setdefault(name, "1") == "1"  # NumPy reads it when it loads
+warnings.filterwarnings("ignore", ".* encountered in matmul")  # false alarms of Apple's library
 
 import numpy as np
 import pandas as pd
 
-PIXELS, CLASSES, TEST_SIZE = 28 * 28, 10, 1000
-SEED = 1  # a typical one: see the end of Part 5
+PIXELS, CLASSES, TEST_SIZE, SEED = 28 * 28, 10, 1000, 1  # why seed 1? See the end of Part 5
 
 
 def default_data():
@@ -86,9 +87,8 @@ def default_data():
 # - *Some are set aside.* Answering questions that one has seen proves nothing. So the network
 #   learns from 41,000 *training* pictures, and is marked on 1,000 *test* pictures that it never
 #   learns from. Chance decides which, because the table may have an order.
-# - *The table is transposed*: each picture becomes a column. This is a convention; it lets the
-#   formulas stand in the order in which mathematics writes them. From here on a COLUMN is an
-#   example, m is the number of examples, and (784, m) means 784 rows and m columns.
+# - *The table is transposed*: from here on a COLUMN is a picture, a convention that lets formulas
+#   stand as mathematics writes them. (784, m) means 784 rows and m columns, one for each example.
 # - *Pixels are divided by 255*, to lie between 0 and 1. Part 5 shows what happens without.
 # - *Labels become columns too*: a 3 becomes 0 0 0 1 0 0 0 0 0 0. This is called *one-hot*, and it
 #   is what we want the network to say: ten probabilities, with everything on the 3.
@@ -843,7 +843,7 @@ def drawing_board(parameters, side=112, width=4):
 
 # %%
 import threading
-from itertools import chain
+from itertools import chain, islice
 
 
 class Desk(threading.local):
@@ -981,7 +981,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from itertools import islice
 
 
 class UserError(Exception):
@@ -1089,7 +1088,7 @@ def follow(steps, X_test, y_test, options, epoch):
                 continue
             seen_test.append((i, *gradient(parameters, X_test, y_test)[:2]))
             firing = forward(parameters, X_test).A1.any(axis=0)  # is any neuron, for this picture?
-            if not np.isfinite(loss) or (i and firing.mean() < 0.01):
+            if not np.isfinite(loss) or (i and len(firing) > 9 and firing.mean() < 0.01):
                 advice = "try a smaller --learning-rate" + ", no --raw-pixels" * options.raw_pixels
                 raise UserError(f"learning broke down at iteration {i}, loss {loss:.3g}: {advice}")
             if i in looks[::7]:
@@ -1129,7 +1128,7 @@ def read_pictures(paths, parameters, figures):
 
 FORM = "each row: a label from 0 to 9, then 784 pixels from 0, paper, to 255, ink; commas between"
 MOST = np.array([9] + 784 * [255])  # the largest number in each column
-WHOLE = {str(number) for number in range(256)}
+WHOLE = {f"{number}{end}" for number in range(256) for end in ("", ".0")}
 KINDS = {  # how a file begins, as a regular expression, and what it therefore is
     rb"\0\0\x08": "MNIST's own format, idx",
     rb"\x93NUMPY": "a NumPy array, npy",
@@ -1138,20 +1137,20 @@ KINDS = {  # how a file begins, as a regular expression, and what it therefore i
     rb"PAR1": "a parquet table",
     rb"\x89PNG|\xff\xd8\xff": "a picture: --digit reads it",
     rb"\xff\xfe|\xfe\xff": "text in UTF-16: save it as UTF-8",
-    rb"\x1f\x8b": "compressed by gzip: let its name end in .gz",
+    rb"\x1f\x8b|BZh\d|\xfd7z": "compressed: let its name end in .gz, .bz2 or .xz",
     rb"version https://git-lfs": "a pointer of Git LFS: 'git lfs pull' fetches the file",
     rb"\s*<": "a web page: the file itself may need a login",
-    rb"([A-Za-z].*)?\s*\Z": "an empty file, or a header that no row follows",
-    rb"\s*\n[A-Za-z]": "a table whose line 1 is empty, with its header below",
-    rb"ImageId,Label": "a list of answers without pictures, as in sample_submission.csv",
+    rb'("?[A-Za-z][^\r\n]*)?\s*\Z': "an empty file, or a header that no row follows",
+    rb'\s*\n"?[A-Za-z]': "a table whose line 1 is empty, with its header below",
+    rb'"?ImageId"?,"?Label': "a list of answers without pictures, as in sample_submission.csv",
     rb"(0,)?1,2,3,4,5,": "a table whose line 1 only numbers the columns (pandas: header=False)",
     rb"\d,(0,)?0\.1,0\.2,": "a table whose line 1 was a digit that pandas took for a header",
-    rb"[^,\n]*[;\t ][^,\n]*\n": "a table with ';', tabs or blanks between its cells, not commas",
+    rb"([^;\t ,\n]*[;\t ]){99}": "a table with ';', tabs or blanks between its cells, not commas",
     rb'(""|),"?[A-Za-z]': "a table whose column 1 only numbers the rows (pandas: index=False)",
-    rb"([^,\n]*,){785}[^,\n]*\n": "a table of 786 columns, not 785: perhaps the first is an index",
-    rb"([^,\n]*,){783}[^,\n]*\n": "a table of 784 columns, not 785: perhaps without labels",
+    rb"(([^,\n]*,){785}[^,\n]*\n){2}": "a table of 786 columns, not 785: perhaps with an index",
+    rb"(([^,\n]*,){783}[^,\n]*\n){2}": "a table of 784 columns, not 785: perhaps without labels",
     rb"[A-Za-z]\w*\d,([^,\n]*,){783}[A-Za-z]+\s": "a table whose labels are in the last column",
-    rb"([A-Za-z].*\s+)?\d,(-?[01](\.0*)?,)*-?[0-3]\.0*[1-9]": "a table of divided pixels",
+    rb"(\D.*\s)?\d[^,]*(?=.*\.[1-9])(,-?\d(\.\d*)?(e-..|e.00)?){784}": "a table of divided pixels",
 }
 
 
@@ -1165,7 +1164,7 @@ def causes(path, file):
     for row in islice(filter(None, lines), int(isinstance(first, str)), None):
         if len(row) != 785:
             yield f"line {lines.line_num} has {len(row)} columns, not 785, from {row[0][:40]!a} on"
-        if not WHOLE.issuperset(row) or int(row[0]) > 9:  # a quick look, which few rows fail
+        if not WHOLE.issuperset(row) or float(row[0]) > 9:  # a quick look, which few rows fail
             numbers = pd.to_numeric(row, errors="coerce")  # 5.0 is 5, a word is NaN
             for column in np.flatnonzero(~np.isin(numbers, range(256)) | (numbers > MOST)):
                 found = f"{row[column][:40]!a}, no whole number from 0 to {MOST[column]}"
@@ -1277,8 +1276,7 @@ def parse_options(arguments):
     parser.add_argument("--raw-pixels", action="store_true", help="do not divide pixels by 255")
     parser.add_argument("--no-show", action="store_true", help="save pictures, open no windows")
     options = parser.parse_args(arguments)
-    fixed = "--hidden", "--init", "--raw-pixels"
-    if options.load and any(word.startswith(fixed) for word in arguments):
+    if options.load and any(word.startswith(("--hidden", "--init", "--raw")) for word in arguments):
         refuse("--load brings a finished network: leave out --hidden, --init and --raw-pixels")
     return options
 
@@ -1286,7 +1284,7 @@ def parse_options(arguments):
 def main(arguments=()):
     """Run the program. Returns its exit status: 0, one of these, or 2 after an error."""
     ends = {SystemExit: 0, BrokenPipeError: 1, KeyboardInterrupt: 130}  # --help, | head, Ctrl-C
-    windows = plt.get_backend()
+    windows, reason = plt.get_backend(), ""
     with suppress(AttributeError):  # the output of a notebook has no such thing
         sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)
     try:
@@ -1294,13 +1292,13 @@ def main(arguments=()):
             status = run(parse_options(arguments))
     except (UserError, OSError, MemoryError, *ends) as end:
         status = ends.get(type(end), 2)
-        if status == 2:
-            reason = str(end) or "not enough memory: try fewer --hidden neurons or fewer digits"
-            print("error:", " ".join(reason.split()), file=sys.stderr)
-    try:
-        print(end="", flush=True)
-    except OSError:  # the output is closed or full: Python shall not try again when it ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        reason = str(end) or "not enough memory: try fewer --hidden neurons or fewer digits"
+    error = f"error: {' '.join(reason.split())}\n" if reason and status == 2 else ""
+    for stream, words in (sys.stdout, ""), (sys.stderr, error):
+        try:
+            print(words, end="", file=stream, flush=True)
+        except OSError:  # it is closed or full: Python shall not try again when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     with suppress(ImportError):
         plt.switch_backend(windows)  # --no-show is over
     return status

@@ -160,6 +160,11 @@ ACCEPTED = {
     "header of a label and numbers": csv([["label", *map(str, range(784))], *ROWS]),
     "header with a name twice": GOOD.replace("pixel7,", "pixel6,", 1),
     "quoted": csv([[f'"{cell}"' for cell in row] for row in CELLS]),
+    "quoted header": csv([[f'"{name}"' for name in HEADER], *ROWS]),
+    "line ends of an old Mac": csv(CELLS, end="\r"),
+    "leading blanks": csv([[f"  {cell}" for cell in row] for row in CELLS]),
+    "leading blanks, no header": csv([[f"  {cell}" for cell in row] for row in ROWS]),
+    "below a line of blanks": "  \n" + csv(ROWS),
     "quoted, no header": csv([[f'"{cell}"' for cell in row] for row in ROWS]),
     "blank lines at the end": GOOD + "\n\n\n",
     "no line end at the end": GOOD.rstrip(),
@@ -216,6 +221,10 @@ INDEXED = [[str(i), *row] for i, row in enumerate(ROWS)]
 LAST = [[*row[1:], row[0]] for row in ROWS]
 MANGLED = ["5", "0", *(f"0.{i}" for i in range(1, 784))]  # what pandas makes of a row of zeros
 DIVIDED = DIGITS[:, 1:] / 255
+DIVIDED_FLOATS = np.column_stack([DIGITS[:, 0], DIVIDED])  # labels written as 5.0
+STANDARD = (DIVIDED - 0.1307) / 0.3081
+QUOTED_HEADER = [f'"{name}"' for name in HEADER]  # as R writes it
+FAULTY = [*ROWS[:20], [*ROWS[20][:41], "x", *ROWS[20][42:]], *ROWS[21:]]
 SEE = f"Expected in {nn.FORM} (README.md: 'Data of your own')."
 REFUSED = {
     # not a table of numbers at all
@@ -230,7 +239,11 @@ REFUSED = {
     "PNG": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "a picture: --digit"),
     "JPEG": (b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(range(256)), "a picture: --digit"),
     "zip": (archive(train_csv=GOOD), "a zip archive"),
-    "gzip": (gzip.compress(GOOD.encode(), mtime=0), "compressed by gzip: let its name end in .gz"),
+    "header only, quoted": (csv([QUOTED_HEADER]), "a header that no row follows"),
+    **{
+        f"packed by {pack.__module__}": (pack(GOOD.encode()), "compressed: let its name end in .gz, .bz2 or .xz")
+        for pack in (gzip.compress, bz2.compress, lzma.compress)
+    },
     "UTF-16": (GOOD.encode("utf-16"), "text in UTF-16: save it as UTF-8"),
     "UTF-16, big end first": (b"\xfe\xff" + GOOD.encode("utf-16-be"), "text in UTF-16: save it as UTF-8"),
     "HTML": ("<!DOCTYPE html>\n<html>log in</html>\n", "a web page"),
@@ -242,14 +255,16 @@ REFUSED = {
     "tabs, no header": (csv(ROWS, comma="\t"), "a table with ';', tabs or blanks between its cells, not commas"),
     "blanks": (csv(ROWS, comma=" "), "a table with ';', tabs or blanks between its cells, not commas"),
     "blank first line": ("\n" + GOOD, "line 1 is empty, with its header below"),
+    "blank first line, quoted header": ("\n" + csv([QUOTED_HEADER, *ROWS]), "line 1 is empty, with its header below"),
+    "sample_submission.csv, quoted": ('"ImageId","Label"\n1,0\n', "answers without pictures, as in sample_submission.csv"),
     "sample_submission.csv": ("ImageId,Label\n1,0\n2,0\n", "answers without pictures, as in sample_submission.csv"),
     "header of numbers": (csv([[str(i) for i in range(785)], *ROWS]), "line 1 only numbers the columns"),
     "header of numbers from 1": (csv([[str(i) for i in range(1, 786)], *ROWS]), "line 1 only numbers the columns"),
     "lost first row": (csv([MANGLED, *ROWS]), "line 1 was a digit that pandas took for a header"),
     "index": (csv([["", *HEADER], *INDEXED]), "column 1 only numbers the rows (pandas: index=False)"),
     "index, a single row": (csv([["", *HEADER], INDEXED[0]]), "column 1 only numbers the rows (pandas: index=False)"),
-    "named index": (csv([["id", *HEADER], *INDEXED]), "786 columns, not 785: perhaps the first is an index"),
-    "index, no header": (csv(INDEXED), "786 columns, not 785: perhaps the first is an index"),
+    "named index": (csv([["id", *HEADER], *INDEXED]), "786 columns, not 785: perhaps with an index"),
+    "index, no header": (csv(INDEXED), "786 columns, not 785: perhaps with an index"),
     "index without labels": (csv([["", *PIXEL_NAMES], *([str(i), *row[1:]] for i, row in enumerate(ROWS))]), "column 1 only numbers the rows (pandas: index=False)"),
     "index without labels, no header": (csv([str(i), *row[1:]] for i, row in enumerate(ROWS)), "line 11, column 1: here is '10', no whole number from 0 to 9."),
     "Kaggle's test.csv": (csv(row[1:] for row in CELLS), f"784 columns, not 785: perhaps without labels. {SEE}"),
@@ -261,7 +276,12 @@ REFUSED = {
     "labels from 1 to 26": (table(np.arange(40) * 7 % 26 + 1, DIGITS[:, 1:], None), f"line 3, column 1: here is '15', no whole number from 0 to 9. {SEE}"),
     "divided": (table(DIGITS[:, 0], DIVIDED), f"a table of divided pixels. {SEE}"),
     "divided, no header": (table(DIGITS[:, 0], DIVIDED, None), f"a table of divided pixels. {SEE}"),
-    "standardised": (table(DIGITS[:, 0], (DIVIDED - 0.1307) / 0.3081), f"a table of divided pixels. {SEE}"),
+    "divided, labels 5.0": (csv([HEADER, *DIVIDED_FLOATS.astype(str).tolist()]), f"a table of divided pixels. {SEE}"),
+    "divided, labels 5.0, no header": (csv(DIVIDED_FLOATS.astype(str).tolist()), f"a table of divided pixels. {SEE}"),
+    "divided, labels 5.0e+00": (csv([f"{cell:.18e}" for cell in row] for row in DIVIDED_FLOATS), f"a table of divided pixels. {SEE}"),
+    "divided, quoted header": (table(DIGITS[:, 0], DIVIDED, QUOTED_HEADER), f"a table of divided pixels. {SEE}"),
+    "standardised": (table(DIGITS[:, 0], STANDARD), f"a table of divided pixels. {SEE}"),
+    "standardised, labels 5.0": (csv([HEADER, *np.column_stack([DIGITS[:, 0], STANDARD]).astype(str).tolist()]), f"a table of divided pixels. {SEE}"),
     "from -1 to 1": (table(DIGITS[:, 0], 2 * DIVIDED - 1), f"a table of divided pixels. {SEE}"),
     "783 pixels": (SHORT, "784 columns, not 785"),
     "785 pixels": (LONG, "786 columns, not 785"),
@@ -284,6 +304,20 @@ REFUSED = {
         f"first label {text!r}, no header": (csv([[text, *ROWS[0][1:]], *ROWS[1:]]), f"line 1, column 1: here is {text!a}, no whole number from 0 to 9.")
         for text in ("", "10", "-1", "7.5", "nan")
     },
+    # one fault where the file begins, which its kind must not be told from
+    **{
+        f"first pixel {text!r}{', no header' * (line == 1)}": (with_cell(2, 2, text).partition("\n")[2] if line == 1 else with_cell(2, 2, text), f"line {line}, column 2: here is {text!a}, no whole number from 0 to 255.")
+        for text in ("0.5", "-0.5", "2.25") for line in (1, 2)
+    },
+    "a fault in a first row of 2.55e+02": (csv([[f"{cell:.2e}" for cell in DIGITS[0]][:1] + ["0.5"] + [f"{cell:.2e}" for cell in DIGITS[0]][2:], *ROWS]), "line 1, column 2: here is '0.5'"),
+    "a first row too short": (csv([ROWS[0][:-1], *ROWS[1:]]), "line 1 has 784 columns, not 785"),
+    "a first row too long": (csv([[*ROWS[0], "7"], *ROWS[1:]]), "line 1 has 786 columns, not 785"),
+    "a fault below too short a header": (csv([HEADER[:-1], *FAULTY]), "line 22, column 42: here is 'x'"),
+    "a fault below too long a header": (csv([[*HEADER, ""], *FAULTY]), "line 22, column 42: here is 'x'"),
+    "a fault below a title": ("Handwritten digits\n" + csv(FAULTY), "line 22, column 42: here is 'x'"),
+    "a fault below a line of blanks": ("  \n" + csv(FAULTY), "line 22, column 42: here is 'x'"),
+    "a header below a title": ("# digits\n" + GOOD, "line 2, column 1: here is 'label'"),
+    "a fault between line ends of an old Mac": (csv([HEADER, *FAULTY], end="\r"), "line 22, column 42: here is 'x'"),
     "a word at the end of the first row": (csv([[*ROWS[0][:-1], "two"], *ROWS[1:]]), "line 1, column 785: here is 'two', no whole number from 0 to 255."),
     "a fault below a header of words": (csv([["label", *["ink"] * 784], *ROWS[:9], [*ROWS[9][:41], "x", *ROWS[9][42:]]]), "line 11, column 42"),
     "a fault where the last pixels are small": (csv([[*row[:-1], str(i % 10)] for i, row in enumerate(ROWS)] + [[*ROWS[9][:41], "x", *ROWS[9][42:]]]), "line 41, column 42"),
@@ -297,6 +331,7 @@ REFUSED = {
     "a fault below blank lines": (with_cell(30, 42, "x").replace("\n", "\n\n", 2), "line 32, column 42"),
     "a fault without a header": (csv([*ROWS[:9], [*ROWS[9][:41], "x", *ROWS[9][42:]]]), "line 10, column 42"),
     "a fault below a hundred rows": (GOOD + csv(ROWS) * 4 + csv([[*ROWS[9][:41], "x", *ROWS[9][42:]]]), "line 202, column 42"),
+    "a faulty label among 5.0": (csv([*DIGITS.astype(float).astype(str).tolist(), ["10.0", *ROWS[9][1:]]]), "line 41, column 1: here is '10.0'"),
     "a faulty label below a hundred rows": (GOOD + csv(ROWS) * 4 + csv([["10", *ROWS[9][1:]]]), "line 202, column 1"),
     # good numbers, of a range from which nothing would be learnt
     "0 and 1": (table(DIGITS[:, 0], DIGITS[:, 1:] > 127), "the largest pixel is 1, too faint for ink"),

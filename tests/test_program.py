@@ -851,16 +851,20 @@ def test_an_output_that_is_full_or_closed(small, tmp_path):
     """Whether or not Python's output is buffered: status 1 or 2, at most one line, no traceback."""
     learn = ("--data", small, "--iterations", 2)
     processes = []
+    with open("/dev/full", "w") as full:  # the errors alone
+        processes.append(start("--nonsense", cwd=tmp_path, err=full))
     for words in (["--help"], learn):
         for environment in ({}, {"PYTHONUNBUFFERED": "1"}):
             with open("/dev/full", "w") as full:
                 processes.append(start(*words, cwd=tmp_path, out=full, **environment))
+                log = {"out": full, "err": full}  # errors go there too
+                processes.append(start(*words, cwd=tmp_path, **log, **environment))
             ours, theirs = os.pipe()
             processes.append(start(*words, cwd=tmp_path, out=theirs, **environment))
             os.close(theirs)
             os.close(ours)
     for process in processes:
-        _, errors = process.communicate(timeout=60)
+        errors = process.communicate(timeout=60)[1] or ""
         assert process.returncode in (1, 2), process.args
         assert len(errors.splitlines()) <= 1, errors
         assert "pipe" not in errors  # whoever closed it knows
@@ -937,6 +941,25 @@ def test_main_in_a_notebook_does_not_read_its_arguments(monkeypatch):
     monkeypatch.setattr(nn, "run", lambda options: seen.append(options) or 0)
     assert nn.main() == 0
     assert seen == [nn.parse_options([])]
+
+
+def test_false_alarms_of_matmul_do_not_show_in_cells(tmp_path):
+    """Apple's library raises the flags of a division by zero in any matrix product."""
+    code = (
+        "import sys; sys.argv = ['ipykernel_launcher.py']\n"
+        f"source = open({str(SCRIPT)!r}, encoding='utf-8').read()\n"
+        "exec(compile(source, 'cell', 'exec'), names := {'__name__': '__main__'})\n"
+        "for cell in (\n"
+        "    'np.array([[np.inf, 1.0]] * 2) @ np.zeros((2, 2))',\n"
+        "    'import warnings as w; w.warn(\"overflow encountered in matmul\", RuntimeWarning)',\n"
+        "    'np.array([1.0]) / 0',\n"
+        "): exec(cell, names)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=ENVIRONMENT
+    )
+    assert "matmul" not in result.stderr
+    assert "divide by zero encountered in divide" in result.stderr  # what is one's own still does
 
 
 def test_percent_run_reads_the_options(small, tmp_path):
