@@ -1,8 +1,15 @@
 """What several test files share."""
 
+# ruff: noqa: E402
+import os
+
+# No setting of one machine shall decide a test: neither here, nor in the programs that tests start.
+for name in "MPLBACKEND", "MATPLOTLIBRC", "COLUMNS", *(k for k in os.environ if k[:6] == "PYTHON"):
+    if name not in ("PYTHONPATH", "PYTHONHOME"):  # by which Python finds itself
+        os.environ.pop(name, None)
+
 import Neural_Network_from_Scratch as nn  # isort: skip  # first: each matrix product on one core
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import SimpleNamespace

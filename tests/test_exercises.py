@@ -185,18 +185,3 @@ def test_form():
     assert PAGE.count("\n```") % 2 == 0
     code = [line for _, content in blocks(PAGE) for line in content.splitlines()]
     assert max(map(len, code)) <= 100
-
-
-def test_a_wrong_solution_is_noticed():
-    assert not same("right 59.6%", "right 63.6%")
-    assert not same("right 59.6%", "wrong 59.6%")
-    assert not same("gradient check: 3e-10", "gradient check: 2e-01")
-    assert not same("gradient check: 9e-01", "gradient check: 2e-01")
-    assert same("gradient check: 3e-10", "gradient check: 2e-10")
-    assert not same("1. check IndexError  right 60.0%", "1. check 2e-01  right 60.0%")
-    assert same("loss 1.179, 12 ms", "loss 1.181, 500 ms")
-    with pytest.raises(AssertionError):
-        patched("a = 1\n", "-a = 2\n+a = 3\n")
-    with pytest.raises(AssertionError):
-        patched("a = 1\na = 1\n", "-a = 1\n+a = 3\n")
-    assert patched("b\na = 1  # one\nc\n", " b\n-a = 1\n+a = 3\n") == "b\na = 3\nc\n"

@@ -19,6 +19,12 @@ def shade(picture, value):
     return np.array(picture.cmap(picture.norm(value))[:3])
 
 
+def assert_reads_like_a_page(axes):
+    """These stand from left to right, row below row."""
+    places = [(round(-one.get_position().y0, 3), round(one.get_position().x0, 3)) for one in axes]
+    assert places == sorted(set(places))
+
+
 # Curves.
 
 TRAINING = [(0, 3.0, 0.1), (1, 2.0, 0.3), (2, 1.0, 0.2), (3, 1.5, 0.4), (4, 0.5, 0.85)]
@@ -112,6 +118,7 @@ def shown(part):
 def assert_shows(part, expected, pixels, labels, answers, certainty):
     """This half of the figure shows exactly these pictures, in this order, and tells the truth."""
     assert len(shown(part)) == len(expected)
+    assert_reads_like_a_page(axes for axes in part.axes if axes.images)
     for (picture, title), i in zip(shown(part), expected):
         assert np.array_equal(picture.get_array(), pixels[i].reshape(28, 28))
         said = f"{answers[i]}  {100 * certainty[i]:.0f} %"
@@ -135,7 +142,10 @@ def test_predictions_are_of_the_pictures_above_them(columns):
 @pytest.mark.parametrize("columns", [2, 8])
 def test_the_worst_mistakes_come_first(columns):
     pixels, labels, A2, answers, certainty = some_predictions()
-    _, below = nn.plot_predictions(pixels, labels, A2, columns).subfigs
+    figure = nn.plot_predictions(pixels, labels, A2, columns)
+    figure.canvas.draw()
+    first, below = figure.subfigs
+    assert min(axes.bbox.y0 for axes in first.axes) > max(axes.bbox.y1 for axes in below.axes)
     wrong = [i for i in range(len(labels)) if answers[i] != labels[i]]
     assert wrong == [3, 5, 7, 21, 30, 38]
     worst = sorted(wrong, key=lambda i: certainty[i], reverse=True)
@@ -145,11 +155,12 @@ def test_the_worst_mistakes_come_first(columns):
 
 def test_predictions_say_of_how_many():
     pixels, labels, A2, *_ = some_predictions(1200, wrong=range(0, 1200, 100))
-    first, below = nn.plot_predictions(pixels, labels, A2).subfigs
-    assert "first of 1,200 test pictures" in first.get_suptitle()
-    assert "worst of 12 mistakes" in below.get_suptitle()
-    titles = [title.get_text() for _, title in shown(below)]
-    assert len(titles) == 12 and all("\nis " in text for text in titles)
+    for columns, places in (8, 12), (3, 6):  # all mistakes are counted, shown or not
+        first, below = nn.plot_predictions(pixels, labels, A2, columns).subfigs
+        assert "first of 1,200 test pictures" in first.get_suptitle()
+        assert "worst of 12 mistakes" in below.get_suptitle()
+        titles = [title.get_text() for _, title in shown(below)]
+        assert len(titles) == places and all("\nis " in text for text in titles)
 
 
 def test_predictions_show_ink_dark_on_light_paper():
@@ -207,19 +218,23 @@ def test_neurons_show_what_training_changed(hidden, columns):
         assert np.array_equal(axes.images[0].get_array(), change.reshape(28, 28))
         assert not axes.axison
     assert len({round(axes.get_position().x0, 3) for axes in drawn}) == min(columns, hidden)
+    assert_reads_like_a_page(drawn)
 
 
 def test_neurons_share_one_scale_with_white_at_zero_and_red_above():
     before, after, X = some_neurons()
-    largest = float(np.abs(after.W1 - before.W1).max())
-    for axes in stencils(nn.plot_neurons(before, after, X)):
-        picture = axes.images[0]
-        assert picture.get_clim() == pytest.approx((-largest, largest))
-        assert shade(picture, 0).min() > 0.95
-        red, _, blue = shade(picture, largest)
-        assert red > blue + 0.2
-        red, _, blue = shade(picture, -largest)
-        assert blue > red + 0.2
+    change = after.W1 - before.W1
+    largest = float(np.abs(change).max())
+    assert 0 < change.max() < largest  # more was taken away than added; and the other way round
+    for was, now in (before, after), (after, before):
+        for axes in stencils(nn.plot_neurons(was, now, X)):
+            picture = axes.images[0]
+            assert picture.get_clim() == pytest.approx((-largest, largest))
+            assert shade(picture, 0).min() > 0.95
+            red, _, blue = shade(picture, largest)
+            assert red > blue + 0.2
+            red, _, blue = shade(picture, -largest)
+            assert blue > red + 0.2
 
 
 def test_neurons_are_numbered_and_the_silent_ones_named():

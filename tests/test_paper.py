@@ -159,6 +159,14 @@ def test_worked_example_says_no_number_that_it_does_not_print():
 
 
 def test_what_the_worked_example_says_in_words():
+    text = " ".join(EXAMPLE.split())
+    for words in (
+        "Each hidden neuron is off for one example and on for two.",
+        "reads the first example wrongly, the other two rightly.",
+        "There the neuron passed nothing on, and the slope stops",
+        "The loss has gone down, and all three examples are read rightly.",
+    ):
+        assert words in text
     labels = BEFORE["Y"].argmax(axis=0)
     assert (BEFORE["A2"].argmax(axis=0) == labels).tolist() == [False, True, True]
     assert (AFTER["A2"].argmax(axis=0) == labels).all()
@@ -438,7 +446,8 @@ def test_limits_of_floating_point():
 def test_two_layers_without_relu_are_one(monkeypatch):
     rng = np.random.default_rng(0)
     p, X = nn.initialize(rng, inputs=6, dtype=np.float64), rng.random((6, 4))
-    one_layer = p.W2 @ p.W1 @ X + (p.W2 @ p.b1 + p.b2)
+    rule = re.search(r"= (\(W_2 W_1\).*)\n", block_of(7))[1]
+    one_layer = eval(read_formula(rule), {}, {**p._asdict(), "X": X, "ones": np.ones((4, 1))})
     assert not np.allclose(nn.forward(p, X).Z2, one_layer)
     monkeypatch.setattr(nn, "relu", lambda Z: Z)
     assert np.allclose(nn.forward(p, X).Z2, one_layer)
@@ -448,8 +457,9 @@ def test_jacobian_of_softmax():
     z, h = np.array([[0.3], [-1.0], [2.0]]), 1e-5
     nudges = h * np.eye(3)
     numeric = (nn.softmax(z + nudges) - nn.softmax(z - nudges)) / (2 * h)  # column i: along z_i
-    a = nn.softmax(z)
-    assert np.allclose(np.diag(a.ravel()) - a @ a.T, numeric, atol=1e-9)
+    rule = "diag" + re.search(r"\\mathrm\{diag\}(.*) \\qquad", block_of(13))[1]
+    values = {"a": nn.softmax(z), "diag": lambda column: np.diag(column.ravel())}
+    assert np.allclose(eval(read_formula(rule), values), numeric, atol=1e-9)
 
 
 def test_rules_for_a_layer():
@@ -510,11 +520,21 @@ def test_recursion_for_three_layers():
 
 
 def test_at_exactly_zero_the_mask_is_a_choice():
+    """relu(x) - relu(-x) is x, of slope 1; the network that computes it has slope 0 at x = 0."""
+    assert r"$`\mathrm{relu}(x) - \mathrm{relu}(-x)`$ equals $`x`$" in PAPER
+    W2 = np.array([[1.0, -1.0], [0.0, 0.0]])
+    p = nn.Parameters(np.array([[1.0], [-1.0]]), np.zeros((2, 1)), W2, np.zeros((2, 1)))
+    X, Y = np.array([[-2.0, 0.0, 0.5]]), np.array([[1.0], [0.0]])
+    activations = nn.forward(p, X)
+    assert np.array_equal(activations.Z2[:1], X)
+    dZ1 = all_locals(p, X, Y)["dZ1"]
+    assert (p.W1.T @ dZ1)[0, 1] == 0 != (activations.A2 - Y)[0, 1]
+    rule = re.search(r"  = (\\frac\{1\}\{2\}.*) \\qquad", block_of(53))[1]
+    rule = re.sub(r"\\frac\{(\w)\}\{(\d)(h?)\}", r"\1 / (\2 \3)", rule).replace("2 h", "2 * h")
     h = 1e-3
-    assert (nn.relu(h) - nn.relu(-h)) / (2 * h) == 0.5
-    assert nn.relu(h) - nn.relu(-h) == h  # slope 1, while the mask says 0 for both terms
-    z = 2e-4
-    assert (nn.relu(z + h) - nn.relu(z - h)) / (2 * h) == pytest.approx(0.5 + z / (2 * h))
+    for z in 0, 2e-4, -7e-4:
+        difference = (nn.relu(z + h) - nn.relu(z - h)) / (2 * h)
+        assert eval(rule, {}, {"z": z, "h": h}) == pytest.approx(difference)
 
 
 def small_network(m):
@@ -565,10 +585,12 @@ def test_equal_neurons_stay_equal_and_a_dead_one_stays_dead():
 def test_what_a_step_does_to_the_hidden_scores():
     p, X, labels = small_network(8)
     values = all_locals(p, X, nn.one_hot(labels))
-    ones, eta, m = np.ones((8, 1)), 0.3, 8
-    after = nn.descend(p, nn.gradient(p, X, labels)[2], eta)
-    formula = -eta / m * values["dZ1"] @ (X.T @ X + ones @ ones.T)  # (59)
-    assert np.allclose(nn.forward(after, X).Z1 - values["Z1"], formula)
+    values |= {"X": X, "ones": np.ones((8, 1)), "eta": 0.3, "m": 8}
+    after = nn.descend(p, nn.gradient(p, X, labels)[2], 0.3)
+    rule = re.search(r"  = (.*) \\qquad", block_of(59))[1].replace(r"\frac{\eta}{m}", "eta / m *")
+    rule = read_formula(rule.replace(r"\left(", "(").replace(r"\right)", ")"))
+    rule = rule.replace("dZ1 (", "dZ1 @ (")
+    assert np.allclose(nn.forward(after, X).Z1 - values["Z1"], eval(rule, {}, values))
 
 
 def test_relu_keeps_half_of_the_mean_square():

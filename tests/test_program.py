@@ -163,6 +163,7 @@ def compare(result, history, everything, test, batch_size=None):
     """Every number that the program printed about learning, with what `by_hand` found."""
     assert (result.returncode, result.stderr) == (0, "")
     n, one_train, one_test = len(history) - 1, 101 / len(everything[1]), 101 / len(test[1])
+    assert f"   {batch_size or len(everything[1])} pictures in a step" in result.stdout
     lines = lines_of_progress(result.stdout)
     assert (number("iteration", lines[0]), number("iteration", lines[-1])) == (0, n)
     for line in lines:
@@ -297,10 +298,53 @@ def test_an_option_does_what_the_functions_do(program, small, tmp_path, options,
     assert sorted(figures) == ["neurons", "predictions", "training"]
 
 
+def test_figures_are_of_this_run(program, small):
+    """What they draw of what they are given is tested in test_figures.py."""
+    result, figures = program("--data", small, "--iterations", 120)
+    history, everything, test = by_hand(small, 120)
+    compare(result, history, everything, test)
+    change = history[-1][0].W1 - history[0][0].W1
+    drawn = [axes.images[0] for axes in figures["neurons"].axes if axes.images]
+    np.testing.assert_allclose([p.get_array().ravel() for p in drawn], change, atol=1e-4)
+    shown = [axes for axes in figures["predictions"].subfigs[0].axes if axes.images]
+    assert len(shown) == 16
+    P = nn.forward(history[-1][0], test[0]).A2
+    for i, axes in enumerate(shown):
+        assert np.array_equal(axes.images[0].get_array().ravel(), np.rint(255 * test[0][:, i]))
+        said = axes.get_title().removeprefix("\N{BALLOT X} ").split()
+        assert int(said[1]) == pytest.approx(100 * P[int(said[0]), i], abs=1)
+    loss, accuracy = figures["training"].axes
+    for axes, column in (loss, 1), (accuracy, 2):
+        training = axes.lines[0]
+        assert training.get_label().startswith("training: ")  # a full batch is not noisy: no means
+        np.testing.assert_allclose(training.get_xdata(), range(121))
+        values = [state[column] for state in history]
+        np.testing.assert_allclose(training.get_ydata(), values, atol=(1e-3, 0.2)[column - 1])
+
+
+def test_all_cores_are_used(program, monkeypatch, small):
+    real, seen = nn.gradient_in_blocks, []
+
+    def spy(parameters, blocks, *shared):
+        seen.append(shared)
+        return real(parameters, blocks, *shared)
+
+    monkeypatch.setattr(nn, "gradient_in_blocks", spy)
+    monkeypatch.setattr(nn, "ONE_CORE", True)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    program("--data", small, "--iterations", 1)
+    assert [cores for _, cores in filter(None, seen)] == [3, 3]
+    seen.clear()
+    monkeypatch.setattr(nn, "ONE_CORE", False)  # NumPy has all cores for each product
+    program("--data", small, "--iterations", 1)
+    assert seen and not any(seen)
+
+
 def test_a_batch_that_is_larger_than_the_table_is_the_table(program, small, tmp_path):
     file = tmp_path / "learnt.npz"
     words = ("--data", small, "--iterations", 5, "--save", file)
-    assert program(*words, "--batch-size", 9999)[0].returncode == 0
+    result, _ = program(*words, "--batch-size", 9999)
+    assert result.returncode == 0 and "   540 pictures in a step" in result.stdout
     assert agree(saved(file), by_hand(small, 5)[0][-1][0])
 
 
@@ -320,6 +364,7 @@ def test_training_goes_on_from_what_was_saved(program, small, tmp_path):
     assert agree(saved(first), history[10][0])
     assert agree(saved(second), history[20][0])
     compare(result, history[10:], everything, test)
+    assert f" parameters, from {first}\n" in result.stdout
     result, _ = program("--data", small, "--iterations", 0, "--load", second)  # only look
     compare(result, history[20:], everything, test)
 
@@ -437,6 +482,8 @@ def test_the_smallest_and_largest_values_are_accepted():
         ("--load a.npz --hidden 20", "--hidden"),
         ("--load a.npz --init he", "--init"),
         ("--load a.npz --hidden 10", "--hidden"),
+        ("--load a.npz --hidden=20", "leave out --hidden"),
+        ("--iter 5", "unrecognized arguments"),  # a part of a name is no name
         ("--load a.npz --raw-pixels", "--raw-pixels"),
     ],
 )
@@ -511,7 +558,7 @@ def test_pictures_are_read_after_the_training(program, small, tmp_path, album):
     assert len({what_is_read(learnt, path).partition(":")[2] for path in good}) > 1
     errors = result.stderr.splitlines()
     assert [str(path) in line for path, line in zip(bad, errors)] == [True] * 3
-    assert len(errors) == 3 and "No such file" in errors[2]
+    assert len(errors) == 3 and errors[2] == f"error: {bad[2]}: No such file or directory"
     assert sorted(figures) == ["digits", "neurons", "predictions", "training"]
     assert "final test accuracy" in result.stdout
     texts = [axes.get_title() for axes in figures["digits"].axes]
@@ -537,6 +584,15 @@ def test_pictures_are_read_without_the_table(program, tmp_path, album):
     assert result.returncode == 2 and len(result.stderr.splitlines()) == 3 and not figures
     result, _ = program(*words[:3], 1, *words[4:])  # something to learn: now it is
     assert "no such file" in one_line_error(result)
+
+
+def test_pictures_are_read_by_what_has_been_learnt_since(program, small, tmp_path, album):
+    before, after = tmp_path / "before.npz", tmp_path / "after.npz"
+    np.savez(before, **nn.initialize(np.random.default_rng(3))._asdict())
+    words = ("--data", small, "--load", before, "--iterations", 40, "--save", after)
+    result, _ = program(*words, "--digit", album[0][0])
+    expected, old = (what_is_read(nn.load_network(file), album[0][0]) for file in (after, before))
+    assert expected in result.stdout.splitlines() and expected != old
 
 
 def test_what_raw_pixels_taught_is_kept_for_divided_ones(program, small, tmp_path, album):
@@ -595,6 +651,34 @@ def test_places_that_cannot_be_written_are_found_out_first(program, small, tmp_p
         assert "1. The data" not in result.stdout
 
 
+def test_figures_that_cannot_be_saved_are_found_out_first(program, monkeypatch, small, tmp_path):
+    (tmp_path / "figures" / "training.png").mkdir(parents=True)
+    assert "training.png" in one_line_error(program("--data", small)[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda *_: False)  # as it is for others than root
+        result, _ = program("--data", small, "--figures", tmp_path)
+    assert "can't save there" in one_line_error(result) and not result.stdout
+
+
+def test_the_folder_for_figures_is_made(program, small, tmp_path):
+    folder = tmp_path / "a" / "b"
+    assert program("--data", small, "--iterations", 0, "--figures", folder)[0].returncode == 0
+    assert folder.is_dir()
+
+
+def test_a_name_of_two_lines_is_one_line(program):
+    assert "two lines" in one_line_error(program("--data", "two\nlines")[0])
+
+
+def test_too_little_memory_is_one_line(program, monkeypatch, small):
+    def no_memory(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(nn, "mini_batches", no_memory)
+    line = one_line_error(program("--data", small)[0])
+    assert "not enough memory" in line and "--hidden" in line
+
+
 def test_no_network_is_one_line(program, small, tmp_path):
     (tmp_path / "text.npz").write_text("no network")
     np.savez(tmp_path / "other.npz", W1=np.zeros((10, 784)))
@@ -618,7 +702,7 @@ def test_learning_that_breaks_down_is_one_line(program, small, tmp_path, words):
     result, figures = program(*rest, *words.split())
     line = one_line_error(result)
     assert re.search(r"learning broke down at iteration [1-9]", line) and "--learning-rate" in line
-    assert ("--raw-pixels" in line) or ("raw" not in words)
+    assert ("--raw-pixels" in line) == ("raw" in words)
     assert "accuracy:" not in result.stdout and not figures and not file.exists()
 
 
@@ -627,11 +711,11 @@ def test_a_loss_that_is_no_number_is_one_line(program, monkeypatch, small):
 
     def broken(*arguments):
         for i, (parameters, loss, fraction) in enumerate(real(*arguments)):
-            yield parameters, np.nan if i == 3 else loss, fraction
+            yield parameters, np.nan if i == 4 else loss, fraction
 
     monkeypatch.setattr(nn, "train", broken)
-    result, _ = program("--data", small, "--iterations", 9)
-    assert "broke down at iteration 3" in one_line_error(result)
+    result, _ = program("--data", small, "--iterations", 300)  # looks at the test: 2, 5, 8, ...
+    assert "broke down at iteration 4" in one_line_error(result)
 
 
 def test_a_network_that_is_nearly_dead_is_one_line(program, monkeypatch, small, digits, tmp_path):
@@ -652,6 +736,19 @@ def test_a_network_that_is_nearly_dead_is_one_line(program, monkeypatch, small, 
     monkeypatch.setattr(nn, "train", dying)
     result, _ = program("--data", small, "--test-data", test, "--iterations", 9)
     assert "broke down at iteration 3" in one_line_error(result)
+
+
+def test_a_network_that_says_always_the_same_is_looked_at(program, small, tmp_path):
+    """Dead from the start, with one answer for all: as good as a guess, and no learning broke."""
+    file, labels = tmp_path / "dead.npz", by_hand(small, 0)[2][1]
+    b2 = np.zeros((10, 1), np.float32)
+    b2[np.bincount(labels).argmax()] = 1
+    dead = nn.initialize(np.random.default_rng(0))._replace(b1=np.full((10, 1), -99), b2=b2)
+    np.savez(file, **{name: P.astype(np.float32) for name, P in dead._asdict().items()})
+    result, _ = program("--data", small, "--load", file, "--iterations", 0)
+    assert result.returncode == 0, result.stderr
+    assert f"({np.bincount(labels).max()} of 60)" in result.stdout
+    assert "no better than a guess" in result.stdout
 
 
 def test_a_run_that_is_no_better_than_a_guess_says_so(program, small, digits, tmp_path):
@@ -709,6 +806,17 @@ def test_the_check_raises_no_false_alarm(program, small, digits, tmp_path, words
         assert (result.returncode, result.stderr) == (0, "")
         error = float(re.search(r"differences: (\S+)", result.stdout)[1])
         assert 0 < error < 1e-6  # 0: nothing was left to compare
+
+
+def test_fifty_empty_pages_are_not_all_that_is_checked(program, digits, tmp_path):
+    """With He's start, whose biases are 0, they are on the kink: none would be left to compare."""
+    pixels, labels = digits[0][:70].copy(), digits[1][:70]
+    pixels[:55] = 0
+    learn = write_table(tmp_path / "learn.csv", (pixels, labels), slice(None))
+    test = write_table(tmp_path / "test.csv", digits, slice(100, 150))
+    words = ("--data", learn, "--test-data", test, "--iterations", 0, "--init", "he")
+    result, _ = program(*words)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 # Ctrl-C, and an output that nobody can read.
@@ -931,6 +1039,8 @@ def test_no_show_opens_no_windows_and_leaves_later_plots_alone(program, small, m
         assert nn.plt.get_backend() == "svg"
         assert nn.plt.get_fignums() == []
         assert len(figures) == 3 and set(program.backends) == {"agg"}
+        one_line_error(program("--data", "nothing", "--no-show")[0])
+        assert nn.plt.get_backend() == "svg"  # after an error too
     finally:
         nn.plt.switch_backend(before)
 
