@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.figure
 import matplotlib.image
@@ -704,6 +705,19 @@ def test_learning_that_breaks_down_is_one_line(program, small, tmp_path, words):
     assert re.search(r"learning broke down at iteration [1-9]", line) and "--learning-rate" in line
     assert ("--raw-pixels" in line) == ("raw" in words)
     assert "accuracy:" not in result.stdout and not figures and not file.exists()
+
+
+@pytest.mark.parametrize("m", [1, 9, 10])
+def test_a_test_of_few_pictures_is_no_breakdown(m):
+    """That a single picture makes no neuron fire says nothing; that ten make none does."""
+    silent = nn.initialize(np.random.default_rng(0))._replace(b1=np.full((10, 1), -1e9, "f"))
+    options = SimpleNamespace(iterations=3, raw_pixels=False)
+    task = ([(silent, 2.3, 0.1)] * 4, np.ones((784, m), np.float32), np.arange(m), options, 1)
+    if m < 10:
+        assert len(nn.follow(*task)[1]) == 4
+    else:
+        with pytest.raises(nn.UserError, match="broke down at iteration 1"):
+            nn.follow(*task)
 
 
 def test_a_loss_that_is_no_number_is_one_line(program, monkeypatch, small):
