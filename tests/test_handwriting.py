@@ -108,7 +108,7 @@ def points_lost(parameters, digits, thin, count=500):
     return before - after
 
 
-@pytest.mark.parametrize(("thin", "count", "most"), [(False, 200, 4), (True, 150, 10)])
+@pytest.mark.parametrize(("thin", "count", "most"), [(False, 100, 4), (True, 100, 10)])
 def test_photographs_of_test_digits(network, test_digits, thin, count, most):
     assert points_lost(network, test_digits, thin, count) <= most
 
