@@ -87,7 +87,7 @@ def default_data():
 # - *Some are set aside.* Answering questions that one has seen proves nothing. So the network
 #   learns from 41,000 *training* pictures, and is marked on 1,000 *test* pictures that it never
 #   learns from. Chance decides which, because the table may have an order.
-# - *The table is transposed*: from here on a COLUMN is a picture, a convention that lets formulas
+# - *The table is transposed*: in X a COLUMN is a picture, a convention that lets the formulas
 #   stand as mathematics writes them. (784, m) means 784 rows and m columns, one for each example.
 # - *Pixels are divided by 255*, to lie between 0 and 1. Part 5 shows what happens without.
 # - *Labels become columns too*: a 3 becomes 0 0 0 1 0 0 0 0 0 0. This is called *one-hot*, and it
@@ -98,7 +98,7 @@ def default_data():
 def load_digits(path):
     """Read a table of digits: a label and 784 pixels in each row, below a header line or none.
 
-    Returns pixels, uint8 (n, 784), from 0 to 255, and labels, uint8 (n,), from 0 to 9.
+    Returns pixels, uint8 (m, 784), from 0 to 255, and labels, uint8 (m,), from 0 to 9.
     Raises ValueError if a number is missing or is not one of these.
     """
     first = pd.read_csv(path, header=None, nrows=1).iat[0, 0]
@@ -164,7 +164,7 @@ def one_hot(labels, classes=CLASSES):
 # of 5 turn the inputs 10, 20, 30 into 1 * 10 + 2 * 20 + 0 * 30 + 5 = 55.
 #
 # A *layer* is some neurons that look at the same inputs. Write the weights of each neuron as a row
-# of a matrix W, and the inputs as a column x: then W @ x has all their products at once. `@` is
+# of a matrix W, and the inputs as a column x: then W @ x holds all their sums at once. `@` is
 # Python's matrix product: row by row, multiply by the column and add up.
 #
 #     [1   2  0]   [10]   [1 * 10 + 2 * 20 + 0 * 30]   [50]
@@ -1305,7 +1305,7 @@ def main(arguments=()):
 
 
 # %%
-if __name__ == "__main__" and Path(sys.argv[0]).name == Path(globals().get("__file__", "")).name:
+if __name__ == "__main__" and Path(sys.argv[0]).name == Path(globals().get("__file__", "?")).name:
     sys.exit(main(sys.argv[1:]))
 
 # %% [markdown]
