@@ -309,8 +309,8 @@ def forward(parameters, X):
 # and W2_ij the weight of a_j in z_i. A d in front means the loss's slope along it: dz_i, dZ2, dW2.
 #
 # - `dZ2 = A2 - Y`, *said minus wanted*. The loss is -log(exp(z_true) / sum) = log(sum) - z_true.
-#   log(sum) has slope 1 / sum times that of sum, exp(z_i): p_i; - z_true takes away 1 if i is the
-#   true digit. So the slope of each score is how far its probability is off.
+#   Along z_i, sum has slope exp(z_i), so log(sum) has exp(z_i) / sum, which is p_i; - z_true takes
+#   away 1 if i is the true digit. So the slope of each score is how far its probability is off.
 # - `dW2 = dZ2 @ A1.T / m`. z_i contains W2_ij * a_j, so the slope along W2_ij is dz_i * a_j. Row i
 #   of dZ2 meets row j of A1, which adds this up over the examples; / m makes it the mean. So a
 #   column of dZ is about *one example's own loss*, dW and db are about the *mean*. `.T` is forced
@@ -375,7 +375,7 @@ def backward(parameters, X, Y, activations):
 # (or 1e-4: rounding shall not be divided by rounding): 2.5e-10 at first; the limit is 1e-6.
 #
 # - *Why float64?* It has 16 digits, float32 only 7, and the difference of two nearly equal losses
-#   loses most of them. *Why h = 1e-5?* The error grows like h * h, but that of rounding like 1 / h
+#   loses most of them. *Why h = 1e-5?* The formula's error grows like h * h, rounding's like 1 / h
 #   (eqs. 50 to 52). Pictures within a nudge of ReLU's kink are left out: it has no slope.
 # - *What it cannot see.* It compares the loss with its gradient. A fault that both share (a
 #   `one_hot` that is off by one, say) teaches something else, with the right gradient.
@@ -415,7 +415,7 @@ def gradient_check(parameters, X, Y, rng, h=1e-5):
 # %% [markdown]
 # ## Part 5: Learning
 #
-# Where its slope is positive, less of a parameter is less loss; where negative, more is. So
+# Where a slope is positive, less of its parameter is less loss; where negative, more is. So
 # subtract from each its slope times a small number, the *learning rate*: *gradient descent*. Doing
 # it once is a *step*, or iteration. *Full batch* means that each step looks at all 41,000 pictures:
 # the slope is exact, and costs a pass over all of them, an *epoch*. Part 9 steps more often.
