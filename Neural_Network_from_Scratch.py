@@ -515,39 +515,32 @@ except ValueError:  # MPLBACKEND names a kind of window that this matplotlib doe
 
 BLUE, ORANGE = "#0072B2", "#D55E00"  # a pair that the colour-blind can tell apart
 INK = {"cmap": "gray_r", "vmin": 0, "vmax": 255}  # how to draw pixels: 0 white, 255 black
+BARE = {"frame_on": False, "xticks": [], "yticks": []}
 
 
 def plot_training(training, test, window=1):
-    """Draw loss and accuracy against the iteration. Returns a Figure.
-
-    `training` and `test` are lists of (iteration, loss, accuracy from 0 to 1). Mini-batches are
-    noisy: for them, each point of the training curves is the mean of the last `window` steps.
-    """
+    """Draw loss and accuracy, lists of (iteration, loss, accuracy from 0 to 1). Returns a Figure.
+    Mini-batches are noisy: of training, each point is the mean of `window` steps around it."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     window = max(1, min(window, len(training)))
     name = "training" if window == 1 else f"training, mean of {window} batches"
     curves = (name, training, "-", BLUE, window), ("test", test, "--", ORANGE, 1)
     for label, seen, style, color, width in curves:
-        steps, *both = np.transpose(seen)
-        loss, fraction = (np.convolve(v, np.full(width, 1 / width), mode="valid") for v in both)
-        steps, percent = steps[width - 1 :], 100 * fraction
+        means = (np.convolve(row, np.full(width, 1 / width), "valid") for row in zip(*seen))
+        steps, loss, fraction = means
         left.plot(steps, loss, style, color=color, label=f"{label}: {loss[-1]:.3f}")
-        right.plot(steps, percent, style, color=color, label=f"{label}: {percent[-1]:.1f} %")
-    left.set(title="Loss", ylabel="mean cross-entropy", ylim=(0, None))
-    right.set(title="Accuracy", ylabel="accuracy in %", ylim=(0, 100))
+        right.plot(steps, 100 * fraction, style, color=color, label=f"{label}: {fraction[-1]:.1%}")
+    left.set(title="Loss", xlabel="iteration", ylabel="mean cross-entropy", ylim=(0, None))
+    right.set(title="Accuracy", xlabel="iteration", ylabel="accuracy in %", ylim=(0, 100))
     for axes in left, right:
-        axes.set_xlabel("iteration")
         axes.legend(title="pictures, value at the end")
         axes.grid(alpha=0.3)
     return figure
 
 
 def plot_predictions(pixels, labels, A2, columns=8):
-    """Draw the first test pictures with the network's answers, and below them its worst mistakes:
-    the wrong answers that it gave with the highest probability.
-
-    `pixels` is (m, 784), `labels` (m,), `A2` (10, m). Returns a Figure.
-    """
+    """Draw the first of the pictures, pixels (m, 784), with their labels (m,) and answers A2,
+    (10, m); below them the wrong answers of the highest probability. Returns a Figure."""
     answers, certainty = A2.argmax(axis=0), A2.max(axis=0)
     wrong = np.flatnonzero(answers != labels)
     worst = wrong[np.argsort(-certainty[wrong])]
@@ -557,31 +550,27 @@ def plot_predictions(pixels, labels, A2, columns=8):
     second.suptitle(f"The worst of {len(wrong):,} mistakes on test pictures")
     for part, chosen in (first, range(len(labels))), (second, worst):
         for k, i in enumerate(chosen[: 2 * columns]):
-            axes = part.add_subplot(2, columns, k + 1)
+            axes = part.add_subplot(2, columns, k + 1, **BARE)
             axes.imshow(pixels[i].reshape(28, 28), **INK)
-            axes.axis("off")
-            axes.set_title(f"{answers[i]}  {100 * certainty[i]:.0f} %", fontsize=10)
+            title = axes.set_title(f"{answers[i]}  {100 * certainty[i]:.0f} %", fontsize=10)
             if answers[i] != labels[i]:  # marked by more than colour
-                text = f"\N{BALLOT X} {axes.get_title()}\nis {labels[i]}"
-                axes.set_title(text, fontsize=10, color=ORANGE, weight="bold")
+                marked = f"\N{BALLOT X} {title.get_text()}\nis {labels[i]}"
+                title.set(text=marked, color=ORANGE, weight="bold")
     return figure
 
 
 def plot_neurons(before, after, X, most=50):
-    """Draw what training changed in the weights of the hidden neurons, as 28 x 28 stencils.
-
-    `before` and `after` are Parameters. A neuron that fires on no column of X, (784, m), gets no
-    gradient and learns no more; its title says so. Returns a Figure.
-    """
+    """Draw what training changed in the weights of hidden neurons: 28 x 28 stencils, from the
+    Parameters before and after. A neuron that fires on no column of X, (784, m), gets no gradient
+    and learns no more; its title says so. Returns a Figure."""
     change, fires = (after.W1 - before.W1)[:most], (forward(after, X).Z1 > 0).any(axis=1)
     columns = 5 if len(change) <= 10 else 10
     rows = -(-len(change) // columns)  # rounded up
     figure = plt.figure(figsize=(1.6 * columns + 1.5, 1.8 * rows + 1), layout="constrained")
     limit = max(np.abs(change).max(), 1e-9)  # symmetric, so that white is zero
     for i, weights in enumerate(change):
-        axes = figure.add_subplot(rows, columns, i + 1)
+        axes = figure.add_subplot(rows, columns, i + 1, **BARE)
         picture = axes.imshow(weights.reshape(28, 28), cmap="RdBu_r", vmin=-limit, vmax=limit)
-        axes.axis("off")
         axes.set_title(f"{i + 1}" if fires[i] else f"{i + 1} never fires", fontsize=10)
     of_all = "" if len(fires) <= most else f" (the first {most} of {len(fires):,})"
     figure.suptitle(f"What training changed: + where ink excites a neuron more{of_all}")
@@ -616,20 +605,15 @@ Image.MAX_IMAGE_PIXELS = 120_000_000  # Pillow warns of more, and refuses twice 
 
 def open_picture(path, side=500):
     """Brightness, (height, width) from 0 to 255, at most `side` pixels a side."""
-    try:
-        with Image.open(path) as picture:
-            picture.draft("L", (side, side))  # a large JPEG need not be unpacked in full
-            if "transparency" in picture.info:
-                picture = picture.convert("RGBA")
-            grey = picture.convert("F" if picture.mode[0] in "IF" else "L")  # F: beyond 8 bits
-            if "A" in picture.getbands():
-                grey.paste(255, mask=ImageOps.invert(picture.getchannel("A")))
-        grey.thumbnail((side, side))
-        grey = np.asarray(ImageOps.exif_transpose(grey), np.float32)  # as the phone was held
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno:  # no such file, for example
-            raise
-        raise ValueError("cannot be read; is it HEIC or huge? Save it as a small JPEG") from None
+    with Image.open(path) as picture:
+        picture.draft("L", (side, side))  # a large JPEG need not be unpacked in full
+        if "transparency" in picture.info:
+            picture = picture.convert("RGBA")
+        grey = picture.convert("F" if picture.mode[0] in "IF" else "L")  # F: beyond 8 bits
+        if "A" in picture.getbands():
+            grey.paste(255, mask=ImageOps.invert(picture.getchannel("A")))
+    grey.thumbnail((side, side))
+    grey = np.asarray(ImageOps.exif_transpose(grey), np.float32)  # as the phone was held
     return grey * (255 / max(grey.max(), 255))
 
 
@@ -656,30 +640,26 @@ def remove_paper(picture):
     some, values = terms.reshape(-1, 15)[some], picture.ravel()[some]
     paper = np.full(values.shape, True)
     for n in 1, 3, 6, 10, 15:  # the better ink is known, the more it may bend
-        T = some[paper, :n]
-        surface = np.linalg.lstsq(T.T @ T, T.T @ values[paper], rcond=None)[0]
-        side = np.sign(np.sum((values - some[:, :n] @ surface) ** 3)) or 1
-        rest = side * (values - some[:, :n] @ surface)
-        paper = rest <= threshold(rest.clip(0))
-    if rest[~paper].mean() < 4 * rest[paper].std():  # it is nothing but grain
+        surface = np.linalg.lstsq(some[paper, :n], values[paper], rcond=None)[0]
+        rest = values - some[:, :n] @ surface
+        side = np.sign(np.sum(rest**3)) or 1
+        paper = side * rest <= threshold((side * rest).clip(0))
+    if np.abs(rest[~paper]).mean() < 4 * rest[paper].std():  # it is nothing but grain
         raise ValueError("the page is empty")
     return (side * (picture - terms @ surface)).clip(0)
 
 
-def grow(A, corners=True):
-    """Give each pixel the largest value among itself and its four neighbours, or all eight."""
-    A = np.pad(A, 1)
-    down = np.maximum(np.maximum(A[:-2], A[1:-1]), A[2:])
-    rows = down if corners else A[1:-1]
-    return np.maximum(np.maximum(rows[:, :-2], rows[:, 2:]), down[:, 1:-1])
+def grow(A, axis):
+    """Give each pixel the largest value among itself and its two neighbours along an axis."""
+    return np.maximum(A, np.maximum(np.roll(A, 1, axis), np.roll(A, -1, axis)))
 
 
 def loose_pieces(ink):
     """The connected pieces of ink, as a list of masks: number the pixels of ink, and let the
     largest number spread. What touches the edge is left out, as desk and shadows do, and dust."""
     framed = np.pad(ink, 1, constant_values=True)  # all that touches the edge is one with it
-    names = np.arange(framed.size).reshape(framed.shape) * framed
-    while (names != (names := grow(names) * framed)).any():
+    names = np.arange(framed.size, dtype=np.int32).reshape(framed.shape) * framed
+    while (names != (names := grow(grow(names, 0), 1) * framed)).any():
         pass
     values, areas = np.unique(names[names > 0], return_counts=True)  # the frame comes last
     chosen = values[:-1][areas[:-1] > max(ink.shape) / 8]
@@ -696,12 +676,10 @@ def find_digit(ink, side=160):
     page, k = Image.fromarray(ink), -(-max(ink.shape) // side)
     small = page.filter(ImageFilter.MaxFilter(k // 2 * 2 + 1))  # the darkest of k by k pixels
     small = np.asarray(small.resize([-(-n // k) for n in page.size], Image.NEAREST))
-    least = threshold(ink)
-    for level in np.linspace(least, small.max(), 8)[:-1]:
-        pieces = loose_pieces(small > level)
-        if pieces:
-            break
-    digit, count = max(pieces or [small > least], key=np.sum), 1
+    levels = np.linspace(threshold(ink), small.max(), 8)[:-1]
+    found = filter(None, (loose_pieces(small > level) for level in levels))
+    pieces = next(found, [small > levels[0]])
+    digit, count = max(pieces, key=np.sum), 1
     left, top, right, bottom = Image.fromarray(digit).getbbox()
     size = max(right - left, bottom - top)
     for piece in pieces:
@@ -711,7 +689,7 @@ def find_digit(ink, side=160):
             count += 1
         elif max(beside, above) < 0.3 * size:
             digit = digit | piece
-    mask = Image.fromarray(grow(digit)).resize(page.size, Image.NEAREST)
+    mask = Image.fromarray(grow(grow(digit, 0), 1)).resize(page.size, Image.NEAREST)
     return (ink / np.median(small[digit])).clip(0, 1) * mask, count
 
 
@@ -725,31 +703,24 @@ def pen_width(ink):
 
 def fit(ink, longer):
     """Cut off the margin; average areas so that the longer side becomes `longer` pixels."""
-    left, top, right, bottom = Image.fromarray(ink > ink.max() / 2).getbbox()
+    box = left, top, right, bottom = Image.fromarray(ink > ink.max() / 2).getbbox()
     scale = longer / max(right - left, bottom - top)
     size = [max(1, round(scale * n)) for n in (right - left, bottom - top)]
-    ink = Image.fromarray(ink.astype(np.float32))
-    return np.asarray(ink.resize(size, Image.BOX, (left, top, right, bottom)))
+    return np.asarray(Image.fromarray(ink.astype(np.float32)).resize(size, Image.BOX, box))
 
 
 def prepare(ink):
-    """Turn ink, (height, width) from 0 to 1, into 784 pixels from 0 to 255 like those of MNIST.
-
-    A thin pen leaves less ink than weights expect, so strokes are widened. The centre of mass
-    comes to row and column 14, counted from 0: there, rounded, MNIST has it.
-    """
+    """Turn ink, (height, width) from 0 to 1, into 784 pixels from 0 to 255 like those of MNIST."""
     ink = fit(ink, 80)  # four times as fine as in the end, to thicken it gently
     ink = (ink / np.median(ink[ink > ink.max() / 2])).clip(0, 1)  # hairlines have become pale
-    corners = False
-    while pen_width(ink) < 4 * PEN - 1:  # each round adds about 2: end as near as possible
-        ink = grow(np.pad(ink, 1), corners)
-        corners = not corners  # a cross and a square in turn: nearly a disk
+    while pen_width(ink) < 4 * PEN - 1:  # a thin pen leaves less ink than the weights expect
+        ink = np.pad(ink, 1)  # each round adds about 2 to its width: end as near as possible
+        ink = np.maximum(grow(ink, 0), grow(ink, 1))
     ink = fit(ink, 20)
-    corner = [round(14 - np.average(places, weights=ink)) for places in np.indices(ink.shape)]
-    top, left = np.clip(corner, 0, 28 - np.array(ink.shape))  # not beyond the border
-    pixels = np.zeros((28, 28), np.uint8)
-    pixels[top : top + ink.shape[0], left : left + ink.shape[1]] = np.rint(255 * ink)
-    return pixels.ravel()
+    middle = [round(14 - np.average(places, weights=ink)) for places in np.indices(ink.shape)]
+    before = np.clip(middle, 0, 28 - np.array(ink.shape))  # 14, counted from 0, as in MNIST
+    margins = [(n, 28 - n - size) for n, size in zip(before, ink.shape)]
+    return np.pad(np.rint(255 * ink).astype(np.uint8), margins).ravel()
 
 
 def read_picture(path):
@@ -757,30 +728,31 @@ def read_picture(path):
     return prepare(find_digit(remove_paper(open_picture(path)))[0])
 
 
-def plot_answer(pictures, pixels, A2, names, most=20):
-    """Draw of each picture: itself, what the network sees, and the ten probabilities. `pictures`
-    come from `open_picture`, `pixels` is (n, 784), `A2` (10, n). Returns a Figure."""
-    rows = min(len(pictures), most)
-    figure, grid = plt.subplots(rows, 3, figsize=(8, 2.2 * rows), layout="tight", squeeze=False)
-    for axes, picture, seen, P, name in zip(grid, pictures, pixels, A2.T, names):
+def plot_answer(rows, most=20):
+    """Draw of each picture: itself, what the network sees, and the ten probabilities. `rows` hold
+    a picture as of `open_picture`, its pixels, (784,), probabilities, (10,), and name; a Figure."""
+    n = min(len(rows), most)
+    figure, grid = plt.subplots(n, 3, figsize=(8, 2.2 * n), layout="tight", squeeze=False)
+    for axes, (picture, pixels, P, name) in zip(grid, rows):
         axes[0].imshow(picture, cmap="gray", vmin=0, vmax=255)
-        axes[0].set_title(name, parse_math=False)
-        axes[1].imshow(seen.reshape(28, 28), **INK)
-        axes[1].set_title("what the network sees")
+        axes[1].imshow(pixels.reshape(28, 28), **INK)
         axes[2].bar(range(10), 100 * P, color=[ORANGE if p == P.max() else BLUE for p in P])
         axes[2].set(xticks=range(10), ylim=(0, 100), ylabel="%")
-        axes[2].set_title(f"read as {P.argmax()} ({P.max():.0%})")
+        for part, title in zip(
+            axes, (name, "what the network sees", f"read as {P.argmax()} ({P.max():.0%})")
+        ):
+            part.set_title(title, parse_math=False)
     return figure
 
 
 def drawing_board(parameters, side=112, width=4):
     """A window to draw in: at each movement of the mouse, the network reads what is there."""
     figure, (board, small, hidden, ten) = plt.subplots(1, 4, figsize=(12, 3.6))
-    page = Image.new("L", (side, side))
-    pen, last = ImageDraw.Draw(page), None  # where the pen was, or None while it is lifted
+    page, last = Image.new("L", (side, side)), None  # where the pen was; None while it is lifted
+    pen = ImageDraw.Draw(page)
     drawn, seen = (axes.imshow(page, **INK) for axes in (board, small))
     places = np.arange(len(parameters.b1) + 1) + 0.5  # neuron 1 stands at 1, as in Part 6
-    passed_on = hidden.stairs(np.zeros(len(parameters.b1)), places, fill=True, color=BLUE)
+    passed_on = hidden.stairs(0 * places[1:], places, fill=True, color=BLUE)
     bars = ten.bar(range(10), 0)
     board.set(title="Draw with the mouse.\nRight click or key w: wipe", xticks=[], yticks=[])
     small.set(title="what the network sees", xticks=[], yticks=[])
@@ -790,8 +762,8 @@ def drawing_board(parameters, side=112, width=4):
 
     def listen(event):
         nonlocal last
-        here, pressed = (event.xdata, event.ydata), event.name.endswith("press_event")
-        button = getattr(event, "button", event.key)
+        here, button = (event.xdata, event.ydata), getattr(event, "button", event.key)
+        pressed = event.name.endswith("press_event")
         if pressed and button in (3, "w"):
             page.paste(0, (0, 0, side, side))
         elif event.inaxes is board and (last or (pressed and button == 1)):
@@ -820,22 +792,21 @@ def drawing_board(parameters, side=112, width=4):
 # %% [markdown]
 # ## Part 8: Everything else is efficiency
 #
-# Nothing new is learnt here: this part finds what `gradient` finds, up to rounding, only sooner. A
-# full-batch step takes 23 ms on two cores with AVX-512 (tests/benchmark.py). Four ideas, one upon
-# the other:
+# This part finds what `gradient` finds, up to rounding, only sooner. A full-batch step takes 23 ms
+# on two cores with AVX-512 (tests/benchmark.py). Four ideas, one upon the other:
 #
 # - *Blocks*, 19.5 ms. The gradient is a sum over examples (eq. 44): cut the pictures into blocks of
 #   3,072, let each core look at the next that nobody has, and add up. NumPy alone shares out only
 #   its products; the settings at the top of this file keep each of these on one core instead.
 # - *Blank pixels*, 11.6 ms. Where all pictures of a block are blank, X is 0 and adds exactly
-#   nothing, to Z1 and to dW1 (eq. 45). Sort the digits by where their ink begins and ends, and
+#   nothing, to Z1 and to dW1 (eq. 45). With the digits sorted by where their ink begins and ends,
 #   39 % of all pixels can be left out.
-# - *Bytes*, 9.6 ms. A pixel fits into one byte, but float32 takes four, and memory is slower than
+# - *Bytes*, 9.6 ms. A pixel fits into one byte, float32 takes four, and memory is slower than
 #   arithmetic. So keep bytes, and turn a block into float32 when a core wants it, always at the
 #   same place: its desk. It is cheaper to divide W1 by 255 than X: (W1 / 255) @ bytes.
 # - *Tiles*, 6.8 ms. OpenBLAS, which multiplies for NumPy, first copies a large matrix into a better
-#   order, and for ten rows the copy costs more than the product. Small matrices it takes as they
-#   are, if the processor has AVX-512: so give it 64 pictures at a time.
+#   order; for ten rows the copy costs more than the product. Small matrices it takes as they are,
+#   if the processor has AVX-512: so give it 64 pictures at a time.
 #
 # All but the first hide in a class that can do one thing: be multiplied. `forward` says `W1 @ X`,
 # `backward` says `dZ1 @ X.T`, as ever, and neither learns that X is no matrix any more. Behind the
@@ -843,20 +814,13 @@ def drawing_board(parameters, side=112, width=4):
 
 # %%
 import threading
-from itertools import chain, islice
-
-
-class Desk(threading.local):
-    """Where a core spreads a block out: every thread has its own, and uses it again and again."""
-
-    numbers, pixels = np.empty(0, np.float32), None
 
 
 class Tiles:
     """Pictures as a matrix X, (784, m), that can only be multiplied: W @ X and dZ @ X.T."""
 
     __array_ufunc__ = None  # so NumPy leaves `W @ X` to X, that is, to __rmatmul__
-    desk = Desk()
+    desk = threading.local()  # every core has its own, and spreads out block after block on it
     most = 18  # with more rows than this in W, tiles are no faster
     T = property(lambda X: Transposed(X))
 
@@ -867,14 +831,15 @@ class Tiles:
 
     def tiles(self, rows):
         """The pixels as float32, (tiles, 64, p); in one piece, (1, m, p), if that is better."""
-        desk, (m, p) = self.desk, self.pixels.shape
-        if desk.pixels is not self.pixels:  # else they still lie there, since `forward`
-            if desk.numbers.size < m * p:
-                desk.numbers = np.empty(m * p, np.float32)
-            desk.numbers[: m * p] = self.pixels.ravel()
-            desk.pixels = self.pixels
+        desk, (m, p) = vars(self.desk), self.pixels.shape
+        numbers = desk.get("numbers", np.empty(0, np.float32))
+        if desk.get("pixels") is not self.pixels:  # else they still lie there, since `forward`
+            if numbers.size < m * p:
+                numbers = np.empty(m * p, np.float32)
+            numbers[: m * p] = self.pixels.ravel()
+            desk.update(pixels=self.pixels, numbers=numbers)
         width = 64 if rows <= self.most and m % 64 == 0 else m
-        return desk.numbers[: m * p].reshape(m // width, width, p)
+        return numbers[: m * p].reshape(m // width, width, p)
 
     def __rmatmul__(self, W):
         W = W.take(self.ink, axis=1) / self.divisor  # (hidden, p)
@@ -882,9 +847,7 @@ class Tiles:
         return np.ascontiguousarray(Z.reshape(-1, len(W)).T)  # (hidden, m)
 
 
-class Transposed(NamedTuple):
-    """X.T, for Tiles X."""
-
+class Transposed(NamedTuple):  # X.T, for Tiles X
     X: Tiles
     __array_ufunc__ = None
 
@@ -908,19 +871,18 @@ def make_blocks(pixels, labels, divisor=255, size=3072):
 def gradient_in_blocks(parameters, blocks, each=map, cores=1):
     """What `gradient` returns, for all blocks. `each` is map, or the map of a pool of threads."""
     m = sum(len(labels) for _, labels in blocks)
-    todo = iter(range(len(blocks)))  # which all cores take from, until it is used up
-
-    def part(X, labels):
-        loss, fraction, gradients = gradient(parameters, X, labels)
-        return [len(labels) / m * value for value in (loss, fraction, *gradients)]  # eq. 46
+    parts, todo = [None] * len(blocks), iter(range(len(blocks)))  # which all cores take from
 
     @np.errstate(all="ignore")  # threads do not inherit the setting of `main`
     def work(_):
-        return [(i, part(*blocks[i])) for i in todo]
+        for i in todo:
+            loss, fraction, gradients = gradient(parameters, *blocks[i])
+            share = len(blocks[i][1]) / m
+            parts[i] = [share * value for value in (loss, fraction, *gradients)]  # eq. 46
 
-    parts = dict(chain.from_iterable(each(work, range(cores))))
+    list(each(work, range(cores)))
     # In the order of the blocks, whoever was ready first: with ONE_CORE, always the same bits.
-    loss, fraction, *gradients = map(sum, zip(*(parts[i] for i in range(len(blocks)))))
+    loss, fraction, *gradients = map(sum, zip(*parts))
     return loss, fraction, Parameters(*gradients)
 
 
@@ -936,22 +898,17 @@ def gradient_in_blocks(parameters, blocks, each=map, cores=1):
 # - *A start that fits the layer.* A score is a sum of 784 products: the more inputs, the larger it
 #   gets, so the weights should start smaller. He's start keeps them as large, layer by layer.
 #
-# The two together, with 256 hidden neurons (in one line):
-#
-#     python Neural_Network_from_Scratch.py --hidden 256 --init he --batch-size 128
-#         --iterations 6420 --learning-rate 0.5
+# The two together are `--hidden 256 --init he --batch-size 128 --iterations 6420 --learning-rate
+# 0.5`, in one line.
 
 
 # %%
 def mini_batches(pixels, labels, size, rng, divisor=255):
     """Shuffle the rows of pixels, (m, 784), deal them out `size` at a time, and so on for ever.
-
-    Yields (X, labels). The last batch of an epoch may be smaller: every picture is seen once.
-    """
+    Yields (X, labels). The last batch of an epoch may be smaller: every picture is seen once."""
     while True:
         order = rng.permutation(len(labels))
-        for first in range(0, len(labels), size):
-            batch = order[first : first + size]
+        for batch in np.split(order, range(size, len(order), size)):
             yield to_columns(pixels[batch], divisor), labels[batch]
 
 
@@ -981,10 +938,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-
-
-class UserError(Exception):
-    """One line that tells the person at the terminal what is wrong and what to do."""
+from itertools import islice
 
 
 def run(options):
@@ -996,13 +950,11 @@ def run(options):
     options.figures.mkdir(parents=True, exist_ok=True)
     for file in filter(None, (options.figures / "training.png", options.save)):
         if file.is_dir() or not (file.parent.is_dir() and os.access(file.parent, os.W_OK)):
-            raise UserError(f"{file}: can't save there; --figures and --save name other places")
-    learnt = load_network(options.load) if options.load else None
-    figures, status = {}, 0
+            sys.exit(f"{file}: can't save there; --figures and --save name other places")
+    learnt, figures = load_network(options.load) if options.load else None, {}
     if options.iterations or options.save or not (learnt and options.digit):
         learnt, figures = study(learnt, options)
-    if options.digit:
-        status = read_pictures(options.digit, learnt, figures)
+    status = read_pictures(options.digit, learnt, figures) if options.digit else 0
     for name, figure in figures.items():
         write_whole(options.figures / f"{name}.png", partial(figure.savefig, dpi=100))
         if options.no_show:
@@ -1026,8 +978,7 @@ def study(loaded, options):
     print(f"   to learn from: X {pixels.T.shape}; to be tested: X {X_test.shape}")
     draw = initialize_he if options.init == "he" else initialize
     start = loaded or draw(rng, hidden=options.hidden)
-    shapes = ", ".join(f"{name} {P.shape}" for name, P in start._asdict().items())
-    print(f"2. The network\n   {shapes}")
+    print("2. The network\n   " + ", ".join(f"{k} {P.shape}" for k, P in start._asdict().items()))
     origin = options.load or f"random numbers, seed {options.seed}"
     print(f"   {sum(P.size for P in start):,} parameters, from {origin}")
     some = np.flatnonzero(pixels.any(axis=1))[:50]  # an empty page has no slopes to check
@@ -1038,12 +989,11 @@ def study(loaded, options):
     in_blocks = gradient_in_blocks(start, make_blocks(pixels[some], y))[2]
     for P, Q in zip(gradient(start, X, y)[2], in_blocks):
         if not (error < 1e-6 and np.abs(P - Q).max() < 1e-4 + 1e-3 * np.abs(P).max()):  # or NaN
-            raise UserError("the gradient is wrong: look at your last change to Parts 2, 3 and 8")
+            sys.exit("the gradient is wrong: look at your last change to Parts 2, 3 and 8")
     size = min(options.batch_size or len(labels), len(labels))
     print(f"5. Learning\n   {size:,} pictures in a step, learning rate {options.learning_rate:g}")
     batches = mini_batches(pixels, labels, size, rng, divisor)
-    blocks = make_blocks(pixels, labels, divisor)
-    cores = os.cpu_count()
+    blocks, cores = make_blocks(pixels, labels, divisor), os.cpu_count()
     shared = (ThreadPoolExecutor(cores).map, cores) if ONE_CORE else ()  # else NumPy shares out
 
     def look(parameters):
@@ -1059,18 +1009,18 @@ def study(loaded, options):
     print("6. Looking inside")
     seen_test.append((len(seen) - 1, *gradient(learnt, X_test, y_test)[:2]))
     A2 = forward(learnt, X_test).A2
-    answers = A2.argmax(axis=0)
-    for i, (answer, label) in enumerate(zip(answers[:8], y_test)):
-        verdict = "right" if answer == label else "WRONG"
-        print(f"   test picture {i} is {label}, read as {answer} ({A2[answer, i]:4.0%}) {verdict}")
+    right = A2.argmax(axis=0) == y_test
+    for i, P in enumerate(A2.T[:8]):
+        said = f"read as {P.argmax()} ({P.max():4.0%}) {'right' if right[i] else 'WRONG'}"
+        print(f"   test picture {i} is {y_test[i]}, {said}")
     known = gradient_in_blocks(learnt, blocks)[1]  # of all pictures, not of the last batch
-    right = np.count_nonzero(answers == y_test)
     print(f"   final training accuracy: {known:.1%}")
-    print(f"   final test accuracy: {right / len(y_test):.1%} ({right:,} of {len(y_test):,})")
-    if right <= np.bincount(y_test).max() < len(y_test):
+    print(f"   final test accuracy: {right.mean():.1%} ({right.sum():,} of {len(right):,})")
+    if right.sum() <= np.bincount(y_test).max() < len(y_test):
         print("   no better than a guess: try more --iterations, or another --learning-rate")
+    window = len(seen) // 50 if options.batch_size else 1
     return kept, {
-        "training": plot_training(seen, seen_test, len(seen) // 50 if options.batch_size else 1),
+        "training": plot_training(seen, seen_test, window),
         "predictions": plot_predictions(pixels_test, y_test, A2),
         "neurons": plot_neurons(start, learnt, X_test),
     }
@@ -1090,7 +1040,7 @@ def follow(steps, X_test, y_test, options, epoch):
             firing = forward(parameters, X_test).A1.any(axis=0)  # is any neuron, for this picture?
             if not np.isfinite(loss) or (i and len(firing) > 9 and firing.mean() < 0.01):
                 advice = "try a smaller --learning-rate" + ", no --raw-pixels" * options.raw_pixels
-                raise UserError(f"learning broke down at iteration {i}, loss {loss:.3g}: {advice}")
+                sys.exit(f"learning broke down at iteration {i}, loss {loss:.3g}: {advice}")
             if i in looks[::7]:
                 seconds = time.perf_counter() - began
                 left = f"{seconds * (n / i - 1):.0f} s left" if 0 < i < n else f"{seconds:.1f} s"
@@ -1112,8 +1062,10 @@ def read_pictures(paths, parameters, figures):
         try:
             picture = open_picture(path)
             digit, count = find_digit(remove_paper(picture))
-        except (ValueError, OSError) as error:
-            print(f"error: {path}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
+        except Exception as error:  # Pillow has many kinds; a plain ValueError is Part 7's own
+            reason = getattr(error, "strerror", None) or (type(error) is ValueError and error)
+            reason = reason or "cannot be read; is it HEIC or huge? Save it as a small JPEG"
+            print(f"error: {path}: {reason}", file=sys.stderr)
             continue
         pixels = prepare(digit)
         P = forward(parameters, to_columns(pixels[None])).A2[:, 0]
@@ -1121,8 +1073,7 @@ def read_pictures(paths, parameters, figures):
         print(f"   {path}: read as {P.argmax()} ({100 * P.max():.0f} %){several}")
         rows.append((picture, pixels, P, path.name))
     if rows:
-        pictures, pixels, P, names = zip(*rows)
-        figures["digits"] = plot_answer(pictures, np.stack(pixels), np.transpose(P), names)
+        figures["digits"] = plot_answer(rows)
     return 0 if len(rows) == len(paths) else 2
 
 
@@ -1173,26 +1124,25 @@ def causes(path, file):
 
 def load_or_explain(path, one_label=False):
     """load_digits for a person at a terminal: says in one line what is wrong with a file, where."""
-    if not os.path.isfile(path):  # pandas would also open pipes and addresses
-        cause = 'no such file, or a folder or pipe; another: --data PATH, main(["--data", "PATH"])'
-        raise UserError(f"{path}: {cause}. Expected in {FORM}.")
-    try:
-        pixels, labels = load_digits(path)
-        if pixels.max() < 64:
-            raise ValueError(f"the largest pixel is {pixels.max()}, too faint for ink")
-        if np.mean(pixels > 200) > 1 / 2:
-            raise ValueError("paper is darker than ink: most pixels are above 200")
-        if (labels == labels[0]).all() and not one_label:
-            raise ValueError(f"all labels are {labels[0]}, or are not in column 1")
-        return pixels, labels
-    except MemoryError:
-        raise
-    except Exception as error:  # pandas has many kinds
-        cause = ascii(" ".join(str(error).split())[:200])[1:-1]
-        how = {"encoding": "utf-8-sig", "errors": "replace", "compression": "infer"}
-        with suppress(Exception), pd.io.common.get_handle(path, "r", **how) as file:
-            cause = next(causes(path, file.handle), cause)
-    raise UserError(f"{path}: {cause}. Expected in {FORM} (README.md: 'Data of your own').")
+    cause = 'no such file, or a folder or pipe; another: --data PATH, main(["--data", "PATH"])'
+    if os.path.isfile(path):  # pandas would also open pipes and addresses
+        try:
+            pixels, labels = load_digits(path)
+            if pixels.max() < 64:
+                raise ValueError(f"the largest pixel is {pixels.max()}, too faint for ink")
+            if np.mean(pixels > 200) > 1 / 2:
+                raise ValueError("paper is darker than ink: most pixels are above 200")
+            if (labels == labels[0]).all() and not one_label:
+                raise ValueError(f"all labels are {labels[0]}, or are not in column 1")
+            return pixels, labels
+        except MemoryError:
+            raise
+        except Exception as error:  # pandas has many kinds
+            cause = ascii(" ".join(str(error).split())[:200])[1:-1]
+            how = {"encoding": "utf-8-sig", "errors": "replace", "compression": "infer"}
+            with suppress(Exception), pd.io.common.get_handle(path, "r", **how) as file:
+                cause = next(causes(path, file.handle), cause)
+    sys.exit(f"{path}: {cause}. Expected in {FORM} (README.md: 'Data of your own').")
 
 
 def read_digits(options, rng):
@@ -1206,7 +1156,7 @@ def read_digits(options, rng):
     tested = set(map(bytes, test[0]))
     new = np.array([bytes(picture) not in tested for picture in pixels])
     if not new.any():
-        raise UserError(f"{options.data}: no picture is left to learn from, all are in the test.")
+        sys.exit(f"{options.data}: no picture is left to learn from, all are in the test.")
     if not new.all():
         print(f"   {np.sum(~new):,} pictures left out: they are test pictures as well")
     return (pixels[new], labels[new]), test
@@ -1222,26 +1172,18 @@ def write_whole(path, write):
 
 
 def load_network(path):
-    """The Parameters that --save saved. Raises UserError if the file holds anything else."""
+    """The Parameters that --save saved. Ends the program if the file holds anything else."""
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = Parameters(**arrays)
         found = Parameters(*(P.astype(np.float32, casting="same_kind") for P in found))
         wanted = initialize(np.random.default_rng(), hidden=max(1, len(found.W1)))
-        if not all(P.shape == Q.shape and np.isfinite(P).all() for P, Q in zip(found, wanted)):
-            raise ValueError  # other shapes, or numbers that are not finite
+        if all(P.shape == Q.shape and np.isfinite(P).all() for P, Q in zip(found, wanted)):
+            return found
+        raise ValueError("other shapes, or numbers that are not finite")
     except Exception as error:
         reason = getattr(error, "strerror", None) or "holds no network that --save wrote"
-        raise UserError(f"{path}: {reason}") from None
-    return found
-
-
-def number(low, high, text):
-    """For argparse: read a number from low to high, a whole one if low is."""
-    with suppress(ValueError):
-        if low <= (value := type(low)(text)) <= high:
-            return value
-    raise argparse.ArgumentTypeError(f"{text} is no {type(low).__name__} from {low} to {high}")
+        sys.exit(f"{path}: {reason}")
 
 
 def parse_options(arguments):
@@ -1250,7 +1192,13 @@ def parse_options(arguments):
     def refuse(message):
         others = {"--epoch": "--iterations", "--lr": "--learning-rate", "_rate": "--learning-rate"}
         hints = (f"here it is {ours}" for other, ours in others.items() if other in message)
-        raise UserError(f"{message}; {next(hints, '--help lists the options')}")
+        sys.exit(f"{message}; {next(hints, '--help lists the options')}")
+
+    def number(low, high, text):
+        with suppress(ValueError):
+            if low <= (value := type(low)(text)) <= high:
+                return value
+        raise argparse.ArgumentTypeError(f"{text} is no {type(low).__name__} from {low} to {high}")
 
     parser = argparse.ArgumentParser(allow_abbrev=False, description="Learns to read handwriting.")
     parser.error = refuse  # in one line
@@ -1283,16 +1231,16 @@ def parse_options(arguments):
 
 def main(arguments=()):
     """Run the program. Returns its exit status: 0, one of these, or 2 after an error."""
-    ends = {SystemExit: 0, BrokenPipeError: 1, KeyboardInterrupt: 130}  # --help, | head, Ctrl-C
+    ends = {BrokenPipeError: 1, KeyboardInterrupt: 130}  # | head, Ctrl-C
     windows, reason = plt.get_backend(), ""
     with suppress(AttributeError):  # the output of a notebook has no such thing
         sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)
     try:
         with np.errstate(all="ignore"):  # `follow` looks at the loss itself
             status = run(parse_options(arguments))
-    except (UserError, OSError, MemoryError, *ends) as end:
-        status = ends.get(type(end), 2)
+    except (SystemExit, OSError, MemoryError, KeyboardInterrupt) as end:
         reason = str(end) or "not enough memory: try fewer --hidden neurons or fewer digits"
+        status = 0 if reason == "0" else ends.get(type(end), 2)  # --help ends with a 0
     error = f"error: {' '.join(reason.split())}\n" if reason and status == 2 else ""
     for stream, words in (sys.stdout, ""), (sys.stderr, error):
         try:

@@ -247,7 +247,7 @@ def test_every_thread_has_its_own_desk_and_keeps_it():
     def work(X, then):
         ones = np.ones((1, 9))
         ones @ X
-        first = nn.Tiles.desk.numbers
+        first = nn.Tiles.desk.numbers  # what a thread calls so is its own
         both_here.wait()  # both have spread out their block
         assert (first[: X.pixels.size] == X.pixels[0, 0]).all()  # and mine is still there
         ones @ then

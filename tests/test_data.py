@@ -86,7 +86,7 @@ def npy():
 
 def refusal(path):
     """The message for a file that must be refused: a single line, short, ASCII, with the form."""
-    with np.errstate(all="ignore"), pytest.raises(nn.UserError) as caught:  # as in main
+    with np.errstate(all="ignore"), pytest.raises(SystemExit) as caught:  # as in main
         nn.load_or_explain(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
@@ -369,7 +369,7 @@ def test_refused_archives(tmp_path, name, content, message):
 
 
 def test_what_is_no_file(tmp_path):
-    with pytest.raises(nn.UserError, match="no such file, or a folder or pipe"):
+    with pytest.raises(SystemExit, match="no such file, or a folder or pipe"):
         nn.load_or_explain(tmp_path)
     for path in (tmp_path / "missing.csv", Path("http://localhost/train.csv")):
         assert "no such file, or a folder or pipe; another: --data PATH" in refusal(path)
@@ -379,7 +379,7 @@ def test_what_is_no_file(tmp_path):
 def test_pipes_are_refused_at_once_and_lose_no_rows(tmp_path):
     """A reader that opens a pipe twice hangs, or loses what the first look has taken."""
     os.mkfifo(tmp_path / "pipe.csv")
-    with pytest.raises(nn.UserError, match=r"pipe.csv: no such file, or a folder or pipe"):
+    with pytest.raises(SystemExit, match=r"pipe.csv: no such file, or a folder or pipe"):
         nn.load_or_explain(tmp_path / "pipe.csv")
     command = [sys.executable, SCRIPT, "--no-show", "--figures", tmp_path, "--data", "/dev/stdin"]
     result = subprocess.run(command, input=GOOD, capture_output=True, text=True, timeout=60)
@@ -461,7 +461,7 @@ def test_the_default_split_is_the_plain_one(monkeypatch, digits, capsys):
 
 def test_a_single_picture_cannot_be_learnt_and_tested(tmp_path):
     (tmp_path / "one.csv").write_text(csv(CELLS[:2]))
-    with pytest.raises(nn.UserError, match="all labels are"):
+    with pytest.raises(SystemExit, match="all labels are"):
         read(tmp_path / "one.csv")
 
 
@@ -490,7 +490,7 @@ def test_duplicates_of_test_data_are_left_out(tmp_path, capsys):
     assert np.array_equal(pixels, DIGITS[:30, 1:]) and np.array_equal(labels, DIGITS[:30, 0])
     assert (len(test_pixels), len(test_labels)) == (11, 11)
     assert "10 pictures left out" in capsys.readouterr().out
-    with pytest.raises(nn.UserError, match=r"learn.csv: no picture is left to learn from"):
+    with pytest.raises(SystemExit, match=r"learn.csv: no picture is left to learn from"):
         read(learn, learn)
     test.write_text(csv(CELLS[:2]))  # one label, one picture: enough for a test
     assert len(read(learn, test)[1][1]) == 1
@@ -546,7 +546,7 @@ def test_a_notebook_alone_says_how_to_name_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(os.path, "isfile", lambda path: False)
     missing = in_notebook(nn.default_data)()
-    with pytest.raises(nn.UserError, match=r'no such file.* main\(\["--data", "PATH"\]\)'):
+    with pytest.raises(SystemExit, match=r'no such file.* main\(\["--data", "PATH"\]\)'):
         in_notebook(nn.load_or_explain)(missing)
 
 
@@ -594,7 +594,7 @@ def test_mutated_files_are_valid_or_told_off(tmp_path, edits):
     try:
         with np.errstate(all="ignore"):
             pixels, labels = nn.load_or_explain(path)
-    except nn.UserError:
+    except SystemExit:
         refusal(path)
         return
     assert pixels.shape == (len(labels), 784)
