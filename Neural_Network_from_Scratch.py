@@ -499,10 +499,10 @@ def train(parameters, look, learning_rate):
 # %% [markdown]
 # ## Part 6: Looking inside
 #
-# Curves show how learning went; predictions, and the worst mistakes, what came of it. The third
-# picture shows what a weight is: the 784 weights of a hidden neuron, as 28 by 28, are a stencil.
-# Ink where they are positive excites the neuron, ink where they are negative silences it. Drawn is
-# what training CHANGED; the weights themselves look like noise, as the random start was.
+# Curves show how learning went; predictions and the worst mistakes, what came of it. The third
+# picture shows what a weight is: a hidden neuron's 784 weights, as 28 by 28, are a stencil. Where
+# they are positive, ink excites the neuron; where negative, ink silences it. Drawn is what training
+# CHANGED; the weights themselves look like noise, as the random start was.
 
 # %%
 try:
@@ -519,15 +519,14 @@ BARE = {"frame_on": False, "xticks": [], "yticks": []}
 
 
 def plot_training(training, test, window=1):
-    """Draw loss and accuracy, lists of (iteration, loss, accuracy from 0 to 1). Returns a Figure.
+    """Draw loss and accuracy, lists of (iteration, loss, accuracy from 0 to 1), in a Figure.
     Mini-batches are noisy: of training, each point is the mean of `window` steps around it."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     window = max(1, min(window, len(training)))
     name = "training" if window == 1 else f"training, mean of {window} batches"
-    curves = (name, training, "-", BLUE, window), ("test", test, "--", ORANGE, 1)
-    for label, seen, style, color, width in curves:
-        means = (np.convolve(row, np.full(width, 1 / width), "valid") for row in zip(*seen))
-        steps, loss, fraction = means
+    means = [np.convolve(row, np.full(window, 1 / window), "valid") for row in zip(*training)]
+    for label, style, color, seen in (name, "-", BLUE, means), ("test", "--", ORANGE, zip(*test)):
+        steps, loss, fraction = map(np.array, seen)
         left.plot(steps, loss, style, color=color, label=f"{label}: {loss[-1]:.3f}")
         right.plot(steps, 100 * fraction, style, color=color, label=f"{label}: {fraction[-1]:.1%}")
     left.set(title="Loss", xlabel="iteration", ylabel="mean cross-entropy", ylim=(0, None))
@@ -539,18 +538,16 @@ def plot_training(training, test, window=1):
 
 
 def plot_predictions(pixels, labels, A2, columns=8):
-    """Draw the first of the pictures, pixels (m, 784), with their labels (m,) and answers A2,
-    (10, m); below them the wrong answers of the highest probability. Returns a Figure."""
+    """Draw the first of pixels, (m, 784), with their labels, (m,), and answers A2, (10, m); below
+    them the wrong answers of the highest probability. Returns a Figure."""
     answers, certainty = A2.argmax(axis=0), A2.max(axis=0)
-    wrong = np.flatnonzero(answers != labels)
-    worst = wrong[np.argsort(-certainty[wrong])]
+    wrong = sorted(np.flatnonzero(answers != labels), key=lambda i: -certainty[i])
     figure = plt.figure(figsize=(1.3 * columns, 8), layout="constrained")
     first, second = figure.subfigures(2, 1)
     first.suptitle(f"The first of {len(labels):,} test pictures: answer, probability")
     second.suptitle(f"The worst of {len(wrong):,} mistakes on test pictures")
-    for part, chosen in (first, range(len(labels))), (second, worst):
-        for k, i in enumerate(chosen[: 2 * columns]):
-            axes = part.add_subplot(2, columns, k + 1, **BARE)
+    for part, chosen in (first, range(len(labels))), (second, wrong):
+        for axes, i in zip(part.subplots(2, columns, subplot_kw=BARE).flat, chosen):
             axes.imshow(pixels[i].reshape(28, 28), **INK)
             title = axes.set_title(f"{answers[i]}  {100 * certainty[i]:.0f} %", fontsize=10)
             if answers[i] != labels[i]:  # marked by more than colour
@@ -560,21 +557,20 @@ def plot_predictions(pixels, labels, A2, columns=8):
 
 
 def plot_neurons(before, after, X, most=50):
-    """Draw what training changed in the weights of hidden neurons: 28 x 28 stencils, from the
-    Parameters before and after. A neuron that fires on no column of X, (784, m), gets no gradient
-    and learns no more; its title says so. Returns a Figure."""
+    """Draw how training changed each hidden neuron's weights, as 28 x 28, in a Figure. One that
+    fires on no column of X, (784, m), gets no gradient and learns no more: its title says so."""
     change, fires = (after.W1 - before.W1)[:most], (forward(after, X).Z1 > 0).any(axis=1)
     columns = 5 if len(change) <= 10 else 10
     rows = -(-len(change) // columns)  # rounded up
     figure = plt.figure(figsize=(1.6 * columns + 1.5, 1.8 * rows + 1), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, subplot_kw=BARE)
     limit = max(np.abs(change).max(), 1e-9)  # symmetric, so that white is zero
-    for i, weights in enumerate(change):
-        axes = figure.add_subplot(rows, columns, i + 1, **BARE)
+    for i, (axes, weights) in enumerate(zip(grid.flat, change)):
         picture = axes.imshow(weights.reshape(28, 28), cmap="RdBu_r", vmin=-limit, vmax=limit)
         axes.set_title(f"{i + 1}" if fires[i] else f"{i + 1} never fires", fontsize=10)
     of_all = "" if len(fires) <= most else f" (the first {most} of {len(fires):,})"
     figure.suptitle(f"What training changed: + where ink excites a neuron more{of_all}")
-    figure.colorbar(picture, ax=figure.axes, shrink=0.8, label="change of weight")
+    figure.colorbar(picture, ax=grid, shrink=0.8, label="change of weight")
     return figure
 
 
@@ -795,22 +791,21 @@ def drawing_board(parameters, side=112, width=4):
 # This part finds what `gradient` finds, up to rounding, only sooner. A full-batch step takes 23 ms
 # on two cores with AVX-512 (tests/benchmark.py). Four ideas, one upon the other:
 #
-# - *Blocks*, 19.5 ms. The gradient is a sum over examples (eq. 44): cut the pictures into blocks of
-#   3,072, let each core look at the next that nobody has, and add up. NumPy alone shares out only
-#   its products; the settings at the top of this file keep each of these on one core instead.
-# - *Blank pixels*, 11.6 ms. Where all pictures of a block are blank, X is 0 and adds exactly
-#   nothing, to Z1 and to dW1 (eq. 45). With the digits sorted by where their ink begins and ends,
-#   39 % of all pixels can be left out.
+# - *Blocks*, 19.5 ms. The gradient is a sum over examples (eq. 44): let each core look at the next
+#   3,072 pictures that no other has, and add up. NumPy alone shares out only its products; the
+#   settings at the top of this file keep each of these on one core instead.
+# - *Blank pixels*, 11.6 ms. A pixel that is blank in a whole block adds exactly nothing, to Z1 and
+#   to dW1 (eq. 45). Sort the digits by where their ink begins and ends, and 39 % can be left out.
 # - *Bytes*, 9.6 ms. A pixel fits into one byte, float32 takes four, and memory is slower than
-#   arithmetic. So keep bytes, and turn a block into float32 when a core wants it, always at the
-#   same place: its desk. It is cheaper to divide W1 by 255 than X: (W1 / 255) @ bytes.
+#   arithmetic. So keep bytes; a core turns a block into float32 when it wants it, always at the
+#   same place, its desk. And (W1 / 255) @ bytes is cheaper than W1 @ (bytes / 255).
 # - *Tiles*, 6.8 ms. OpenBLAS, which multiplies for NumPy, first copies a large matrix into a better
 #   order; for ten rows the copy costs more than the product. Small matrices it takes as they are,
 #   if the processor has AVX-512: so give it 64 pictures at a time.
 #
-# All but the first hide in a class that can do one thing: be multiplied. `forward` says `W1 @ X`,
-# `backward` says `dZ1 @ X.T`, as ever, and neither learns that X is no matrix any more. Behind the
-# same `@`, frameworks hide whole rooms of processors.
+# All but the first hide in a class that can only be multiplied: `forward` says `W1 @ X`, `backward`
+# `dZ1 @ X.T`, as ever, and neither learns that X is no matrix any more. Behind the same `@`,
+# frameworks hide whole rooms of processors.
 
 # %%
 import threading
@@ -827,24 +822,23 @@ class Tiles:
     def __init__(self, pixels, divisor=255):  # pixels: uint8, rows, (m, 784)
         self.shape, self.divisor = pixels.T.shape, divisor
         self.ink = np.flatnonzero(pixels.any(axis=0))  # (p,): which pixels have ink at all
-        self.pixels = np.ascontiguousarray(pixels[:, self.ink])  # (m, p)
+        self.pixels = pixels.take(self.ink, axis=1)  # (m, p)
 
     def tiles(self, rows):
         """The pixels as float32, (tiles, 64, p); in one piece, (1, m, p), if that is better."""
-        desk, (m, p) = vars(self.desk), self.pixels.shape
-        numbers = desk.get("numbers", np.empty(0, np.float32))
+        desk, (m, p), size = vars(self.desk), self.pixels.shape, self.pixels.size
         if desk.get("pixels") is not self.pixels:  # else they still lie there, since `forward`
-            if numbers.size < m * p:
-                numbers = np.empty(m * p, np.float32)
-            numbers[: m * p] = self.pixels.ravel()
-            desk.update(pixels=self.pixels, numbers=numbers)
+            if "numbers" not in desk or desk["numbers"].size < size:
+                desk["numbers"] = np.empty(size, np.float32)
+            desk["numbers"][:size] = self.pixels.ravel()
+            desk["pixels"] = self.pixels
         width = 64 if rows <= self.most and m % 64 == 0 else m
-        return numbers[: m * p].reshape(m // width, width, p)
+        return desk["numbers"][:size].reshape(m // width, width, p)
 
     def __rmatmul__(self, W):
         W = W.take(self.ink, axis=1) / self.divisor  # (hidden, p)
         Z = self.tiles(len(W)) @ W.T  # (tiles, 64, p) @ (p, hidden) -> (tiles, 64, hidden)
-        return np.ascontiguousarray(Z.reshape(-1, len(W)).T)  # (hidden, m)
+        return Z.reshape(-1, len(W)).T.copy()  # (hidden, m), row by row in memory
 
 
 class Transposed(NamedTuple):  # X.T, for Tiles X
@@ -853,8 +847,8 @@ class Transposed(NamedTuple):  # X.T, for Tiles X
 
     def __rmatmul__(self, dZ):
         tiles = self.X.tiles(len(dZ))
+        dW = np.zeros((len(dZ), self.X.shape[0]), dZ.dtype)  # blank pixels have slope 0
         dZ = dZ.reshape(len(dZ), *tiles.shape[:2]).swapaxes(0, 1)  # (tiles, hidden, 64)
-        dW = np.zeros((dZ.shape[1], self.X.shape[0]), dZ.dtype)  # blank pixels have slope 0
         dW[:, self.X.ink] = (dZ @ tiles).sum(axis=0) / self.X.divisor
         return dW
 
@@ -871,18 +865,16 @@ def make_blocks(pixels, labels, divisor=255, size=3072):
 def gradient_in_blocks(parameters, blocks, each=map, cores=1):
     """What `gradient` returns, for all blocks. `each` is map, or the map of a pool of threads."""
     m = sum(len(labels) for _, labels in blocks)
-    parts, todo = [None] * len(blocks), iter(range(len(blocks)))  # which all cores take from
+    parts, todo = [None] * len(blocks), enumerate(blocks)  # which all cores take from
 
     @np.errstate(all="ignore")  # threads do not inherit the setting of `main`
     def work(_):
-        for i in todo:
-            loss, fraction, gradients = gradient(parameters, *blocks[i])
-            share = len(blocks[i][1]) / m
-            parts[i] = [share * value for value in (loss, fraction, *gradients)]  # eq. 46
+        for i, (X, labels) in todo:
+            loss, fraction, gradients = gradient(parameters, X, labels)
+            parts[i] = [len(labels) / m * value for value in (loss, fraction, *gradients)]  # eq. 46
 
     list(each(work, range(cores)))
-    # In the order of the blocks, whoever was ready first: with ONE_CORE, always the same bits.
-    loss, fraction, *gradients = map(sum, zip(*parts))
+    loss, fraction, *gradients = map(sum, zip(*parts))  # in order: with ONE_CORE, the same bits
     return loss, fraction, Parameters(*gradients)
 
 
@@ -890,16 +882,15 @@ def gradient_in_blocks(parameters, blocks, each=map, cores=1):
 # ## Part 9: Lifting the limits
 #
 # This network is small so that you can see all of it. Two ideas of a few lines each, and more
-# hidden neurons, take it from 87 to 98 % of the test pictures (tests/limits.py):
+# hidden neurons, take it from 87 to 98 % of the test pictures (tests/limits.py), with the options
+# --hidden 256 --init he --batch-size 128 --iterations 6420 --learning-rate 0.5.
 #
 # - *Mini-batches.* Why look at all pictures before each step? The slope on 128 of them points about
 #   the same way, and costs a three-hundredth. In the time of 750 exact steps one makes thousands
 #   that are each a little wrong. 6,420 steps of 128 are 20 epochs.
-# - *A start that fits the layer.* A score is a sum of 784 products: the more inputs, the larger it
-#   gets, so the weights should start smaller. He's start keeps them as large, layer by layer.
-#
-# The two together are `--hidden 256 --init he --batch-size 128 --iterations 6420 --learning-rate
-# 0.5`, in one line.
+# - *A start that fits the layer.* A score is a sum of n = 784 products, with n times the variance
+#   of one: so weights of variance 1 / n keep scores about as large from layer to layer, and 2 / n
+#   makes up for the half that ReLU cuts away (eqs. 66 to 68).
 
 
 # %%
@@ -914,11 +905,7 @@ def mini_batches(pixels, labels, size, rng, divisor=255):
 
 def initialize_he(rng, inputs=PIXELS, hidden=10, classes=CLASSES, dtype=np.float32):
     """Draw weights normally with variance 2 / (inputs of their layer), and set biases to 0.
-
-    A sum of n terms has n times the variance of one, so 1 / n keeps scores about as large from
-    layer to layer, and the 2 makes up for the half that ReLU cuts away (eqs. 66 to 68).
-    From He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", ICCV 2015.
-    """
+    From He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", ICCV 2015."""
     W1 = rng.standard_normal((hidden, inputs), dtype) * dtype(np.sqrt(2 / inputs))
     W2 = rng.standard_normal((classes, hidden), dtype) * dtype(np.sqrt(2 / hidden))
     return Parameters(W1, np.zeros((hidden, 1), dtype), W2, np.zeros((classes, 1), dtype))
