@@ -97,10 +97,8 @@ def default_data():
 # %%
 def load_digits(path):
     """Read a table of digits: a label and 784 pixels in each row, below a header line or none.
-
     Returns pixels, uint8 (m, 784), from 0 to 255, and labels, uint8 (m,), from 0 to 9.
-    Raises ValueError if a number is missing or is not one of these.
-    """
+    Raises ValueError if a number is missing or is not one of these."""
     first = pd.read_csv(path, header=None, nrows=1).iat[0, 0]
     skip = 1 if isinstance(first, str) else 0  # a header begins with a word, a row with a number
     pieces = []
@@ -134,7 +132,6 @@ def to_columns(pixels, divisor=255):
 
 def one_hot(labels, classes=CLASSES):
     """Turn labels (m,) into columns Y, (classes, m): a one in row `label`, zeros elsewhere.
-
     The number of classes is given, not taken from the labels: a few pictures may lack a 9.
 
     >>> one_hot(np.array([2, 0]), classes=3)
@@ -142,13 +139,13 @@ def one_hot(labels, classes=CLASSES):
            [0., 0.],
            [1., 0.]], dtype=float32)
     """
-    column = np.arange(classes)[:, None]  # a column, (classes, 1): each meets each of m labels
-    return np.equal(column, labels).astype(np.float32)
+    column = np.arange(classes)[:, None]  # 0, 1, 2, ... as a column, (classes, 1)
+    return np.equal(column, labels).astype(np.float32)  # each with each label: 1 if equal, else 0
 
 
 # %% active="ipynb"
 # # Try it. What it prints is shown behind #->
-# rng = np.random.default_rng(SEED)
+# rng = np.random.default_rng(SEED)  # random numbers: the same seed gives the same ones again
 # (pixels, y), (pixels_test, y_test) = split(*load_digits(default_data()), TEST_SIZE, rng)
 # X, X_test = to_columns(pixels), to_columns(pixels_test)
 # print(X.shape, one_hot(y).shape, X_test.shape)
@@ -189,7 +186,8 @@ def one_hot(labels, classes=CLASSES):
 
 # %%
 class Parameters(NamedTuple):
-    """All that the network knows, by name. (A gradient has these shapes, and uses this class too.)
+    """All that the network knows: four arrays with names. (A gradient has the same shapes and
+    names, and uses this class too.)
 
     Two neurons that look at three pixels, and two pictures:
 
@@ -216,7 +214,7 @@ class Activations(NamedTuple):
 
 
 # The example from here on, for pencil and paper: one pixel, one hidden neuron, two classes, and two
-# pictures: pixel 2, which is of class 0, and pixel 0, which is of class 1. Order: W1, b1, W2, b2.
+# pictures: one is of class 0 and its pixel is 2, one is of class 1 and its pixel is 0.
 tiny = Parameters(*map(np.array, ([[1.0]], [[-1.0]], [[0.0], [1.0]], [[1.0], [0.0]])))
 tiny_X, tiny_Y = np.array([[2.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
 
@@ -384,9 +382,7 @@ def backward(parameters, X, Y, activations):
 # %%
 def gradient_check(parameters, X, Y, rng, h=1e-5):
     """Largest relative error of `backward` against central differences, in float64.
-
-    Nudges 20 entries of each of W1, b1, W2, b2, drawn by rng, on the columns of X, (784, m).
-    """
+    Nudges 20 entries of each of W1, b1, W2, b2, drawn by rng, on the columns of X, (784, m)."""
     parameters = Parameters(*(P.astype(np.float64) for P in parameters))  # copies: we nudge them
     X, Y = X.astype(np.float64), Y.astype(np.float64)
     margin = h * max(1, np.abs(X).max())  # a nudge of W1 moves a score by up to h times a pixel
@@ -454,9 +450,7 @@ def descend(parameters, gradients, learning_rate):
 
 def train(parameters, look, learning_rate):
     """Learn for ever: hand out (parameters, loss, accuracy) before each step.
-
-    `look(parameters)` chooses the pictures of the step, and returns what `gradient` returns.
-    """
+    `look(parameters)` chooses the pictures of the step, and returns what `gradient` returns."""
     while True:
         loss, fraction, gradients = look(parameters)
         yield parameters, loss, fraction  # hands these out, and waits here until asked for more
