@@ -85,8 +85,7 @@ def default_data():
 # meant, and the 784 pixels of one picture. Four things happen before a network sees them.
 #
 # - *Some are set aside.* Answering questions that one has seen proves nothing. So the network
-#   learns from 41,000 *training* pictures, and is marked on 1,000 *test* pictures that it never
-#   learns from. Chance decides which, because the table may have an order.
+#   learns from 41,000 *training* pictures, and is marked on 1,000 others, the *test* pictures.
 # - *The table is transposed*: in X a COLUMN is a picture, a convention that lets the formulas
 #   stand as mathematics writes them. (784, m) means 784 rows and m columns, one for each example.
 # - *Pixels are divided by 255*, to lie between 0 and 1. Part 5 shows what happens without.
@@ -114,7 +113,7 @@ def load_digits(path):
 
 
 def split(pixels, labels, test_size, rng):
-    """Shuffle the rows, set test_size of them aside; returns two pairs (pixels, labels)."""
+    """Shuffle the rows (they may be sorted), set test_size aside: two pairs (pixels, labels)."""
     train_rows, test_rows = np.split(rng.permutation(len(labels)), [len(labels) - test_size])
     return (pixels[train_rows], labels[train_rows]), (pixels[test_rows], labels[test_rows])
 
@@ -175,19 +174,18 @@ def one_hot(labels, classes=CLASSES):
 # passes on its score if it is positive, and 0 if not, which is called *ReLU*: `A1 = relu(Z1)`. Ten
 # more, one for each digit, look at these ten numbers: `Z2 = W2 @ A1 + b2`. *Softmax* turns their
 # scores into ten probabilities: `A2 = softmax(Z2)`. The digit with the largest is the answer.
-# Weights and biases are the *parameters*, 10 * 784 + 10 + 10 * 10 + 10 = 7,960 numbers: all that
-# the network knows, and all that changes when it learns. (Only ten are hidden: see them in Part 6.)
+# Weights and biases are the *parameters*, 10 * 784 + 10 + 10 * 10 + 10 = 7,960 numbers.
 #
-# - *Why ReLU?* Without something that bends in between, W2 @ (W1 @ X) = (W2 @ W1) @ X: two layers
-#   would be no more than one. ReLU is about the simplest bend there is.
+# - *Why ReLU?* Without a bend in between, W2 @ (W1 @ X) = (W2 @ W1) @ X: two layers would be no
+#   more than one. ReLU is about the simplest bend there is.
 # - *Why exp in softmax?* exp(z), 2.718 to the power z, is positive, keeps the order of scores, and
 #   turns equal differences into equal ratios: one point more is 2.7 times as probable, anywhere.
 
 
 # %%
 class Parameters(NamedTuple):
-    """All that the network knows: four arrays with names. (A gradient has the same shapes and
-    names, and uses this class too.)
+    """All that the network knows, and all that changes when it learns: four arrays with names.
+    (A gradient has the same names and shapes, and uses this class too.)
 
     Two neurons that look at three pixels, and two pictures:
 
@@ -247,9 +245,8 @@ def softmax(Z):
 
     First the column's largest score, c, is subtracted. That divides all ten, and their sum, by
     exp(c), and so it cancels; but exp(1000) would be infinite, and infinite / infinite no number.
-    The sum runs down each column, axis 0 (axis 1 runs along the rows). np.sum without an axis
-    adds up everything, and all pictures would share one denominator; Python's own sum happens to
-    run down the columns, and copies of this network that use it are right by accident.
+    The sum runs down each column, axis 0 (axis 1 runs along the rows). np.sum without an axis would
+    give all pictures one denominator; Python's own sum runs down the columns, right by accident.
 
     >>> Z = np.array([[1.0, 2.0], [3.0, 4.0]])
     >>> Z.sum(axis=0).tolist(), Z.sum(axis=1).tolist(), float(np.sum(Z)), sum(Z).tolist()
@@ -324,14 +321,11 @@ def forward(parameters, X):
 # %%
 def cross_entropy(Z2, Y):
     """Mean over the examples of -log(probability of the true digit), from the scores Z2, (10, m).
-
-    In the tiny network that is the mean of -log(0.5) = 0.69 and -log(0.27) = 1.31.
+    From A2 it could be infinite, for in float32 a probability below 1e-45 is 0; log(sum) - z_true
+    cannot. In the tiny network it is the mean of -log(0.5) = 0.69 and -log(0.27) = 1.31:
 
     >>> round(float(cross_entropy(forward(tiny, tiny_X).Z2, tiny_Y)), 4)
     1.0032
-
-    From scores, not from A2: in float32 a probability below 1e-45 is 0 and its logarithm infinite,
-    while log(sum) - z_true is finite even for the most confident mistake.
     """
     S = Z2 - Z2.max(axis=0, keepdims=True)  # (10, m) - (1, m) -> (10, m), eq. 16
     log_sum = np.log(np.exp(S).sum(axis=0))  # (10, m) -> (m,), eq. 17
@@ -375,8 +369,7 @@ def backward(parameters, X, Y, activations):
 # - *Why float64?* It has 16 digits, float32 only 7, and the difference of two nearly equal losses
 #   loses most of them. *Why h = 1e-5?* The formula's error grows like h * h, rounding's like 1 / h
 #   (eqs. 50 to 52). Pictures within a nudge of ReLU's kink are left out: it has no slope.
-# - *What it cannot see.* It compares the loss with its gradient. A fault that both share (a
-#   `one_hot` that is off by one, say) teaches something else, with the right gradient.
+# - *What it cannot see*: a fault that loss and gradient share, such as labels that are off by one.
 
 
 # %%
@@ -384,10 +377,9 @@ def gradient_check(parameters, X, Y, rng, h=1e-5):
     """Largest relative error of `backward` against central differences, in float64.
     Nudges 20 entries of each of W1, b1, W2, b2, drawn by rng, on the columns of X, (784, m)."""
     parameters = Parameters(*(P.astype(np.float64) for P in parameters))  # copies: we nudge them
-    X, Y = X.astype(np.float64), Y.astype(np.float64)
     margin = h * max(1, np.abs(X).max())  # a nudge of W1 moves a score by up to h times a pixel
     smooth = (np.abs(forward(parameters, X).Z1) > margin).all(axis=0)  # (m,): far from the kink?
-    X, Y = X[:, smooth], Y[:, smooth]
+    X, Y = X[:, smooth], Y[:, smooth]  # float32 times float64 gives float64
     gradients = backward(parameters, X, Y, forward(parameters, X))
     errors = []
     for P, dP in zip(parameters, gradients):

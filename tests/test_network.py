@@ -599,7 +599,7 @@ def test_prose_the_picture_of_the_three(default):
 def test_prose_how_many_pictures(default):
     assert_stated(r"([0-9,]+) such pictures", len(default.labels) + len(default.labels_test))
     assert_stated(r"([0-9,]+) \*training\* pictures", len(default.labels))
-    assert_stated(r"([0-9,]+) \*test\* pictures", len(default.labels_test))
+    assert_stated(r"([0-9,]+) others, the \*test\* pictures", len(default.labels_test))
     three = re.search(r"a 3 becomes ([01 ]{19})\.", PROSE)[1]
     assert nn.one_hot(np.array([3])).ravel().tolist() == list(map(int, three.split()))
 
