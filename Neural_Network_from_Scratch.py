@@ -544,7 +544,7 @@ def plot_predictions(pixels, labels, A2, columns=8):
 
 def plot_neurons(before, after, X, most=50):
     """Draw how training changed each hidden neuron's weights, as 28 x 28, in a Figure. One that
-    fires on no column of X, (784, m), gets no gradient and learns no more: its title says so."""
+    fires on no column of X, (784, m), has probably stopped learning: its title says so."""
     change, fires = (after.W1 - before.W1)[:most], (forward(after, X).Z1 > 0).any(axis=1)
     columns = 5 if len(change) <= 10 else 10
     rows = -(-len(change) // columns)  # rounded up
@@ -619,11 +619,11 @@ def remove_paper(picture):
     y, x = (np.linspace(-1, 1, n) for n in picture.shape)
     terms = np.stack([np.outer(y**i, x ** (d - i)) for d in range(5) for i in range(d + 1)], axis=2)
     some = np.random.default_rng(0).permutation(picture.size)[:30_000]  # enough for a surface
-    some, values = terms.reshape(-1, 15)[some], picture.ravel()[some]
+    points, values = terms.reshape(-1, 15)[some], picture.ravel()[some]
     paper = np.full(values.shape, True)
     for n in 1, 3, 6, 10, 15:  # the better ink is known, the more it may bend
-        surface = np.linalg.lstsq(some[paper, :n], values[paper], rcond=None)[0]
-        rest = values - some[:, :n] @ surface
+        surface = np.linalg.lstsq(points[paper, :n], values[paper], rcond=None)[0]
+        rest = values - points[:, :n] @ surface
         side = np.sign(np.sum(rest**3)) or 1
         paper = side * rest <= threshold((side * rest).clip(0))
     if np.abs(rest[~paper]).mean() < 4 * rest[paper].std():  # it is nothing but grain
@@ -632,13 +632,14 @@ def remove_paper(picture):
 
 
 def grow(A, axis):
-    """Give each pixel the largest value among itself and its two neighbours along an axis."""
+    """Give each pixel the largest value of itself and its two neighbours along an axis; the first
+    and the last are neighbours, so leave a margin."""
     return np.maximum(A, np.maximum(np.roll(A, 1, axis), np.roll(A, -1, axis)))
 
 
 def loose_pieces(ink):
     """The connected pieces of ink, as a list of masks: number the pixels of ink, and let the
-    largest number spread. What touches the edge is left out, as desk and shadows do, and dust."""
+    largest number spread. Left out: dust, and what touches the edge, as desk and shadows do."""
     framed = np.pad(ink, 1, constant_values=True)  # all that touches the edge is one with it
     names = np.arange(framed.size, dtype=np.int32).reshape(framed.shape) * framed
     while (names != (names := grow(grow(names, 0), 1) * framed)).any():
@@ -656,7 +657,7 @@ def find_digit(ink, side=160):
     a ruled line, which is paler: raise the threshold until they part. If they never do, take all.
     """
     page, k = Image.fromarray(ink), -(-max(ink.shape) // side)
-    small = page.filter(ImageFilter.MaxFilter(k // 2 * 2 + 1))  # the darkest of k by k pixels
+    small = page.filter(ImageFilter.MaxFilter(k // 2 * 2 + 1))  # the darkest of about k by k pixels
     small = np.asarray(small.resize([-(-n // k) for n in page.size], Image.NEAREST))
     levels = np.linspace(threshold(ink), small.max(), 8)[:-1]
     found = filter(None, (loose_pieces(small > level) for level in levels))
@@ -671,7 +672,8 @@ def find_digit(ink, side=160):
             count += 1
         elif max(beside, above) < 0.3 * size:
             digit = digit | piece
-    mask = Image.fromarray(grow(grow(digit, 0), 1)).resize(page.size, Image.NEAREST)
+    wider = grow(grow(np.pad(digit, 1), 0), 1)[1:-1, 1:-1]  # the soft edges of its strokes
+    mask = Image.fromarray(wider).resize(page.size, Image.NEAREST)
     return (ink / np.median(small[digit])).clip(0, 1) * mask, count
 
 
@@ -699,8 +701,8 @@ def prepare(ink):
         ink = np.pad(ink, 1)  # each round adds about 2 to its width: end as near as possible
         ink = np.maximum(grow(ink, 0), grow(ink, 1))
     ink = fit(ink, 20)
-    middle = [round(14 - np.average(places, weights=ink)) for places in np.indices(ink.shape)]
-    before = np.clip(middle, 0, 28 - np.array(ink.shape))  # 14, counted from 0, as in MNIST
+    before = [round(14 - np.average(places, weights=ink)) for places in np.indices(ink.shape)]
+    before = np.clip(before, 0, 28 - np.array(ink.shape))  # MNIST's middle is pixel 14, from 0
     margins = [(n, 28 - n - size) for n, size in zip(before, ink.shape)]
     return np.pad(np.rint(255 * ink).astype(np.uint8), margins).ravel()
 
@@ -711,23 +713,22 @@ def read_picture(path):
 
 
 def plot_answer(rows, most=20):
-    """Draw of each picture: itself, what the network sees, and the ten probabilities. `rows` hold
-    a picture as of `open_picture`, its pixels, (784,), probabilities, (10,), and name; a Figure."""
+    """Draw the first `most` pictures, what the network sees, and ten bars, in a Figure. A row:
+    picture (see `open_picture`), pixels, (784,), probabilities, (10,), and name."""
     n = min(len(rows), most)
     figure, grid = plt.subplots(n, 3, figsize=(8, 2.2 * n), layout="tight", squeeze=False)
-    for axes, (picture, pixels, P, name) in zip(grid, rows):
-        axes[0].imshow(picture, cmap="gray", vmin=0, vmax=255)
-        axes[1].imshow(pixels.reshape(28, 28), **INK)
-        axes[2].bar(range(10), 100 * P, color=[ORANGE if p == P.max() else BLUE for p in P])
-        axes[2].set(xticks=range(10), ylim=(0, 100), ylabel="%")
-        for part, title in zip(
-            axes, (name, "what the network sees", f"read as {P.argmax()} ({P.max():.0%})")
-        ):
-            part.set_title(title, parse_math=False)
+    for (left, middle, right), (picture, pixels, P, name) in zip(grid, rows):
+        left.imshow(picture, cmap="gray", vmin=0, vmax=255)
+        left.set_title(name, parse_math=False)  # a name may hold a $
+        middle.imshow(pixels.reshape(28, 28), **INK)
+        middle.set_title("what the network sees")
+        right.bar(range(10), 100 * P, color=[ORANGE if p == P.max() else BLUE for p in P])
+        right.set(xticks=range(10), ylim=(0, 100), ylabel="%")
+        right.set_title(f"read as {P.argmax()} ({P.max():.0%})")
     return figure
 
 
-def drawing_board(parameters, side=112, width=4):
+def drawing_board(parameters, side=112, radius=4):
     """A window to draw in: at each movement of the mouse, the network reads what is there."""
     figure, (board, small, hidden, ten) = plt.subplots(1, 4, figsize=(12, 3.6))
     page, last = Image.new("L", (side, side)), None  # where the pen was; None while it is lifted
@@ -749,8 +750,8 @@ def drawing_board(parameters, side=112, width=4):
         if pressed and button in (3, "w"):
             page.paste(0, (0, 0, side, side))
         elif event.inaxes is board and (last or (pressed and button == 1)):
-            pen.line([last or here, here], 255, 2 * width)
-            pen.ellipse([n + d for d in (-width, width) for n in here], 255)
+            pen.line([last or here, here], 255, 2 * radius)
+            pen.ellipse([n + d for d in (-radius, radius) for n in here], 255)
             last = here
         if event.name == "button_release_event":
             last = None
@@ -781,7 +782,7 @@ def drawing_board(parameters, side=112, width=4):
 #   3,072 pictures that no other has, and add up. NumPy alone shares out only its products; the
 #   settings at the top of this file keep each of these on one core instead.
 # - *Blank pixels*, 11.6 ms. A pixel that is blank in a whole block adds exactly nothing, to Z1 and
-#   to dW1 (eq. 45). Sort the digits by where their ink begins and ends, and 39 % can be left out.
+#   to dW1 (eq. 45). Sort digits by the columns where ink begins and ends: 39 % can be left out.
 # - *Bytes*, 9.6 ms. A pixel fits into one byte, float32 takes four, and memory is slower than
 #   arithmetic. So keep bytes; a core turns a block into float32 when it wants it, always at the
 #   same place, its desk. And (W1 / 255) @ bytes is cheaper than W1 @ (bytes / 255).
@@ -789,9 +790,9 @@ def drawing_board(parameters, side=112, width=4):
 #   order; for ten rows the copy costs more than the product. Small matrices it takes as they are,
 #   if the processor has AVX-512: so give it 64 pictures at a time.
 #
-# All but the first hide in a class that can only be multiplied: `forward` says `W1 @ X`, `backward`
-# `dZ1 @ X.T`, as ever, and neither learns that X is no matrix any more. Behind the same `@`,
-# frameworks hide whole rooms of processors.
+# All but the first, and the sorting, hide in a class that can only be multiplied: `forward` says
+# `W1 @ X`, `backward` `dZ1 @ X.T`, as ever, and neither learns that X is no matrix any more. Behind
+# the same `@`, frameworks hide whole rooms of processors.
 
 # %%
 import threading
@@ -859,7 +860,7 @@ def gradient_in_blocks(parameters, blocks, each=map, cores=1):
             loss, fraction, gradients = gradient(parameters, X, labels)
             parts[i] = [len(labels) / m * value for value in (loss, fraction, *gradients)]  # eq. 46
 
-    list(each(work, range(cores)))
+    list(each(work, range(cores)))  # list: map does nothing until somebody asks for its items
     loss, fraction, *gradients = map(sum, zip(*parts))  # in order: with ONE_CORE, the same bits
     return loss, fraction, Parameters(*gradients)
 
@@ -871,8 +872,8 @@ def gradient_in_blocks(parameters, blocks, each=map, cores=1):
 # hidden neurons, take it from 87 to 98 % of the test pictures (tests/limits.py), with the options
 # --hidden 256 --init he --batch-size 128 --iterations 6420 --learning-rate 0.5.
 #
-# - *Mini-batches.* Why look at all pictures before each step? The slope on 128 of them points about
-#   the same way, and costs a three-hundredth. In the time of 750 exact steps one makes thousands
+# - *Mini-batches.* Why look at all pictures before each step? The gradient on 128 of them is about
+#   the same, and costs a three-hundredth. In the time of 750 exact steps one makes thousands
 #   that are each a little wrong. 6,420 steps of 128 are 20 epochs.
 # - *A start that fits the layer.* A score is a sum of n = 784 products, with n times the variance
 #   of one: so weights of variance 1 / n keep scores about as large from layer to layer, and 2 / n
@@ -954,8 +955,8 @@ def study(loaded, options):
     print("2. The network\n   " + ", ".join(f"{k} {P.shape}" for k, P in start._asdict().items()))
     origin = options.load or f"random numbers, seed {options.seed}"
     print(f"   {sum(P.size for P in start):,} parameters, from {origin}")
-    some = np.flatnonzero(pixels.any(axis=1))[:50]  # an empty page has no slopes to check
-    X, y = to_columns(pixels[some]), labels[some]  # raw pixels are too large for small nudges
+    some = np.flatnonzero(pixels.any(axis=1))[:50]  # an empty page says nothing about W1
+    X, y = to_columns(pixels[some]), labels[some]  # divided even with --raw-pixels
     error = gradient_check(start, X, one_hot(y), np.random.default_rng(0))
     print("3. and 4. The gradient, checked")
     print(f"   largest relative error against finite differences: {error:.1e}")
@@ -966,7 +967,7 @@ def study(loaded, options):
     size = min(options.batch_size or len(labels), len(labels))
     print(f"5. Learning\n   {size:,} pictures in a step, learning rate {options.learning_rate:g}")
     batches = mini_batches(pixels, labels, size, rng, divisor)
-    blocks, cores = make_blocks(pixels, labels, divisor), os.cpu_count()
+    blocks, cores = make_blocks(pixels, labels, divisor), os.cpu_count() or 1
     shared = (ThreadPoolExecutor(cores).map, cores) if ONE_CORE else ()  # else NumPy shares out
 
     def look(parameters):
@@ -1000,7 +1001,7 @@ def study(loaded, options):
 
 
 def follow(steps, X_test, y_test, options, epoch):
-    """Take steps to the end or to Ctrl-C, and tell about them; an epoch has `epoch` of them.
+    """Take the steps to the end or to Ctrl-C, and tell about them; `epoch` steps are an epoch.
     Returns the last parameters, and (iteration, loss, accuracy) of all steps and of the tests."""
     n, began, seen, seen_test = options.iterations, time.perf_counter(), [], []
     looks = [n * k // 105 for k in range(106)]  # at the test pictures; each seventh is told about
@@ -1035,7 +1036,7 @@ def read_pictures(paths, parameters, figures):
         try:
             picture = open_picture(path)
             digit, count = find_digit(remove_paper(picture))
-        except Exception as error:  # Pillow has many kinds; a plain ValueError is Part 7's own
+        except Exception as error:  # Pillow has many kinds; a ValueError says what is wrong
             reason = getattr(error, "strerror", None) or (type(error) is ValueError and error)
             reason = reason or "cannot be read; is it HEIC or huge? Save it as a small JPEG"
             print(f"error: {path}: {reason}", file=sys.stderr)
@@ -1146,6 +1147,7 @@ def write_whole(path, write):
 
 def load_network(path):
     """The Parameters that --save saved. Ends the program if the file holds anything else."""
+    reason = "holds no network that --save wrote"
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = Parameters(**arrays)
@@ -1153,10 +1155,9 @@ def load_network(path):
         wanted = initialize(np.random.default_rng(), hidden=max(1, len(found.W1)))
         if all(P.shape == Q.shape and np.isfinite(P).all() for P, Q in zip(found, wanted)):
             return found
-        raise ValueError("other shapes, or numbers that are not finite")
     except Exception as error:
-        reason = getattr(error, "strerror", None) or "holds no network that --save wrote"
-        sys.exit(f"{path}: {reason}")
+        reason = getattr(error, "strerror", None) or reason
+    sys.exit(f"{path}: {reason}")
 
 
 def parse_options(arguments):
@@ -1203,8 +1204,8 @@ def parse_options(arguments):
 
 
 def main(arguments=()):
-    """Run the program. Returns its exit status: 0, one of these, or 2 after an error."""
-    ends = {BrokenPipeError: 1, KeyboardInterrupt: 130}  # | head, Ctrl-C
+    """Run the program. Returns its exit status: 0, 2 after an error, 1 or 130 if cut short."""
+    ends = {BrokenPipeError: 1, KeyboardInterrupt: 130}  # cut short: | head, Ctrl-C
     windows, reason = plt.get_backend(), ""
     with suppress(AttributeError):  # the output of a notebook has no such thing
         sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)
