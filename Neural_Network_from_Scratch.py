@@ -872,9 +872,9 @@ def gradient_in_blocks(parameters, blocks, each=map, cores=1):
 # hidden neurons, take it from 87 to 98 % of the test pictures (tests/limits.py), with the options
 # --hidden 256 --init he --batch-size 128 --iterations 6420 --learning-rate 0.5.
 #
-# - *Mini-batches.* Why look at all pictures before each step? The gradient on 128 of them is about
-#   the same, and costs a three-hundredth. In the time of 750 exact steps one makes thousands
-#   that are each a little wrong. 6,420 steps of 128 are 20 epochs.
+# - *Mini-batches.* Why look at all pictures before each step? The gradient on 128 of them points
+#   about the same way, and costs a three-hundredth. In the time of 750 exact steps one makes
+#   thousands that are each a little wrong. 6,420 steps of 128 are 20 epochs.
 # - *A start that fits the layer.* A score is a sum of n = 784 products, with n times the variance
 #   of one: so weights of variance 1 / n keep scores about as large from layer to layer, and 2 / n
 #   makes up for the half that ReLU cuts away (eqs. 66 to 68).

@@ -424,7 +424,7 @@ def test_a_mini_batch_points_about_the_same_way_at_a_three_hundredth_of_the_cost
         for m in (128, 10_000)
     )
     assert part @ whole / np.linalg.norm(part) / np.linalg.norm(whole) > 0.9
-    assert "slope on 128 of them" in PROSE
+    assert "gradient on 128 of them points about the same way" in PROSE
     assert round(len(default.labels) / 128, -2) == 300
 
 
