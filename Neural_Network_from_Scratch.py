@@ -10,8 +10,7 @@
 A picture of a digit is 784 numbers. A *neuron* multiplies each of them by a weight and adds up. The
 *gradient* says which change of each weight would make the network worse. Ten neurons look at the
 picture, ten more at those ten, all weights take 750 small steps the other way, and the network
-reads handwriting. All of it is here, with no framework: NumPy multiplies matrices, pandas reads the
-table of digits, matplotlib draws. Run it, then read it from top to bottom:
+reads handwriting. All of it is here, with no framework. Run it, then read it from top to bottom:
 
     pip install -r requirements.txt
     python Neural_Network_from_Scratch.py
@@ -22,15 +21,17 @@ table of digits, matplotlib draws. Run it, then read it from top to bottom:
 4. Is the mathematics right?            9. Lifting the limits
 5. Learning: the algorithm is complete  10. The program: files, options, messages
 
-"eq. 29" is equation 29 of docs/The_Core_Mathematics.md, which derives them all. `# %%` begins a
-notebook cell; those that say "Try it" run in docs/Neural_Network_from_Scratch.ipynb.
+"eq. 29" is equation 29 of docs/The_Core_Mathematics.md, which derives them. `# %%` begins a cell.
 """
 
 # %%
 # Skip this: it is for the machine.
 import os
 import sys
+import threading
 import warnings
+from collections import namedtuple
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,58 +40,45 @@ for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"
     ONE_CORE &= os.environ.setdefault(name, "1") == "1"  # NumPy reads it when it loads
 warnings.filterwarnings("ignore", ".* encountered in matmul")  # false alarms of Apple's library
 
-import numpy as np
-import pandas as pd
+import numpy as np  # multiplies matrices
+import pandas as pd  # reads the table of digits
 
 PIXELS, CLASSES, TEST_SIZE, SEED = 28 * 28, 10, 1000, 1  # why seed 1? See the end of Part 5
-
-
-def default_data():
-    """The file of digits: in mnist_data/, or where Kaggle and Colab keep theirs."""
-    folders = [Path(os.path.realpath(__file__)).parent] if "__file__" in globals() else ["", ".."]
-    ours = [Path(f, "mnist_data", f"train.csv{end}") for f in folders for end in ("", ".gz")]
-    theirs = """/kaggle/input/competitions/digit-recognizer/train.csv
-        /kaggle/input/digit-recognizer/train.csv /content/sample_data/mnist_train_small.csv"""
-    return next(filter(os.path.isfile, [*ours, *map(Path, theirs.split())]), ours[1])
-
+HERE = Path(os.path.realpath(__file__)).parent if "__file__" in globals() else Path()
+PLACES = [HERE / up / "mnist_data" / f"train.csv{gz}" for up in (".", "..") for gz in ("", ".gz")]
+PLACES += [Path(f"/kaggle/input/{c}digit-recognizer/train.csv") for c in ("competitions/", "")]
+PLACES += [Path("/content/sample_data/mnist_train_small.csv")]
+DATA = next(filter(os.path.isfile, PLACES), PLACES[1])  # ours, or what Kaggle and Colab have
 
 # %% [markdown]
 # ## Part 1: The data
+# Somebody wrote a 2. A scanner made 28 rows of 28 *pixels* of it, numbers from 0, paper, to 255,
+# ink. Here is the middle, each pixel as a figure from 0, faint, to 9, for 255, and paper as a dot:
 #
-# Somebody wrote a 3. A scanner made 28 rows of 28 *pixels* of it, numbers from 0, paper, to 255,
-# ink. Here is the middle of them, each pixel shortened to one figure, paper to a dot:
-#
-#     . . . . . . 1 2 5 8 8 8 6 6 5 0 . .
-#     . . . . . 2 7 8 8 8 8 8 7 7 8 7 1 .
-#     . . . 1 5 8 7 3 3 3 0 . . 0 6 7 0 .
-#     . . . 1 8 7 0 . . . . . . 4 8 7 . .
-#     . . . . . . . . . . . . 4 8 8 6 . .
-#     . . . . . . . . . . 1 5 8 8 6 0 . .
-#     . . . . . . . . 0 4 8 8 7 4 . . . .
-#     . . . . . . . 5 7 8 8 8 1 . . . . .
-#     . . . 1 4 7 8 8 8 8 8 2 . . . . . .
-#     . . . 8 8 8 8 8 8 8 8 7 4 1 . . . .
-#     . . . 5 7 7 7 2 . 2 3 7 8 8 4 . . .
-#     . . . . . . . . . . . . 1 7 8 2 . .
-#     . . . . . . . . . . . . . 6 8 3 . .
-#     . . . . . . . . . . . . . 8 8 3 . .
-#     . . . . . . . . . . . . 0 8 8 4 . .
-#     . . . . . . . . . . . 4 7 8 6 . . .
-#     . . . 1 1 . . . . 0 3 8 8 7 0 . . .
-#     . 0 3 8 8 1 . 0 3 7 8 8 7 2 . . . .
-#     . 3 8 9 8 8 8 8 8 8 8 3 0 . . . . .
-#     . 3 6 8 8 8 8 6 5 4 1 . . . . . . .
+#     . . . 2 7 8 5 5 3 0 . . . . . . . . . .
+#     . . . 5 8 8 8 8 8 7 4 0 . . . . . . . .
+#     . . . 1 1 . 0 2 5 8 8 7 1 . . . . . . .
+#     . . . . . . . . . 0 8 8 6 1 . . . . . .
+#     . . . . . . . . . . 1 7 8 6 . . . . . .
+#     . . . . . . . . . . . 0 8 8 2 . . . . .
+#     . . . . . . 0 1 1 1 1 1 5 8 6 0 . . . .
+#     . 0 4 7 7 7 7 8 8 8 8 8 8 8 8 7 7 3 3 3
+#     0 7 8 8 8 8 8 8 8 7 8 8 8 8 8 8 8 8 8 6
+#     4 8 7 5 2 1 3 0 0 0 2 7 8 8 3 0 0 0 0 0
+#     6 8 3 0 . . . . 0 2 8 8 8 5 . . . . . .
+#     1 8 8 5 5 4 5 5 8 8 8 8 5 . . . . . . .
+#     . 2 8 8 8 8 8 8 8 7 6 1 . . . . . . . .
+#     . . 1 2 5 5 2 2 0 . . . . . . . . . . .
 #
 # 42,000 such pictures come with this file, as a table. Each row holds a *label*, the digit that was
 # meant, and the 784 pixels of one picture. Four things happen before a network sees them.
-#
 # - *Some are set aside.* Answering questions that one has seen proves nothing. So the network
 #   learns from 41,000 *training* pictures, and is marked on 1,000 others, the *test* pictures.
 # - *The table is transposed*: in X a COLUMN is a picture, a convention that lets the formulas
-#   stand as mathematics writes them. (784, m) means 784 rows and m columns, one for each example.
+#   stand as in mathematics. Its *shape* is (784, m): 784 rows, m columns; (m,) is a list of m.
 # - *Pixels are divided by 255*, to lie between 0 and 1. Part 5 shows what happens without.
-# - *Labels become columns too*: a 3 becomes 0 0 0 1 0 0 0 0 0 0. This is called *one-hot*, and it
-#   is what we want the network to say: ten probabilities, with everything on the 3.
+# - *Labels become columns too*: a 2 becomes 0 0 1 0 0 0 0 0 0 0. This is called *one-hot*, and it
+#   is what we want the network to say: ten probabilities, with everything on the 2.
 
 
 # %%
@@ -100,15 +88,11 @@ def load_digits(path):
     Raises ValueError if a number is missing or is not one of these."""
     first = pd.read_csv(path, header=None, nrows=1).iat[0, 0]
     skip = 1 if isinstance(first, str) else 0  # a header begins with a word, a row with a number
-    pieces = []
-    with pd.read_csv(path, header=None, skiprows=skip, dtype=np.float32, chunksize=5000) as tables:
-        for piece in tables:
-            numbers = piece.to_numpy()  # (5000, 785); what is missing is NaN, which passes no test
-            good = (numbers >= 0) & (numbers <= 255) & (numbers == np.round(numbers))
-            if numbers.shape[1] != 1 + PIXELS or not good.all() or (numbers[:, 0] >= CLASSES).any():
-                raise ValueError("a row is not a label from 0 to 9 and 784 pixels from 0 to 255")
-            pieces.append(numbers.astype(np.uint8, order="C"))  # 8 bits hold 0 to 255
-    table = np.concatenate(pieces)
+    numbers = pd.read_csv(path, header=None, skiprows=skip, dtype=np.float32)
+    table = numbers.astype(np.uint8)  # 8 bits hold 0 to 255, and nothing else
+    if table.shape[1] != 1 + PIXELS or (table != numbers).any(axis=None) or table[0].max() > 9:
+        raise ValueError("a row is not a label from 0 to 9 and 784 pixels from 0 to 255")
+    table = np.ascontiguousarray(table)
     return table[:, 1:], table[:, 0]
 
 
@@ -119,20 +103,17 @@ def split(pixels, labels, test_size, rng):
 
 
 def to_columns(pixels, divisor=255):
-    """Turn rows of pixels, (m, n) from 0 to 255, into columns X, (n, m) from 0 to 1, float32:
-    numbers of 32 bits, with 7 digits, are exact enough to learn with, and fast.
-
+    """Turn rows of pixels, (m, n) from 0 to 255, into columns X, (n, m) from 0 to 1, float32.
     >>> to_columns(np.array([[0, 51], [255, 102], [0, 0]]))
     array([[0. , 1. , 0. ],
            [0.2, 0.4, 0. ]], dtype=float32)
     """
-    return np.divide(pixels, divisor, dtype=np.float32).T  # .T: rows become columns
+    return np.divide(pixels, divisor, dtype=np.float32).T  # rows become columns
 
 
 def one_hot(labels, classes=CLASSES):
     """Turn labels (m,) into columns Y, (classes, m): a one in row `label`, zeros elsewhere.
     The number of classes is given, not taken from the labels: a few pictures may lack a 9.
-
     >>> one_hot(np.array([2, 0]), classes=3)
     array([[0., 1.],
            [0., 0.],
@@ -143,39 +124,37 @@ def one_hot(labels, classes=CLASSES):
 
 
 # %% active="ipynb"
-# # Try it. What it prints is shown behind #->
+# # Try it, in docs/Neural_Network_from_Scratch.ipynb. What it prints is shown behind #->
 # rng = np.random.default_rng(SEED)  # random numbers: the same seed gives the same ones again
-# (pixels, y), (pixels_test, y_test) = split(*load_digits(default_data()), TEST_SIZE, rng)
+# (pixels, y), (pixels_test, y_test) = split(*load_digits(DATA), TEST_SIZE, rng)
 # X, X_test = to_columns(pixels), to_columns(pixels_test)
 # print(X.shape, one_hot(y).shape, X_test.shape)
 # #-> (784, 41000) (10, 41000) (784, 1000)
-# for row in pixels[2].reshape(28, 28)[5:25, 5:23].tolist():  # the picture above
+# for row in pixels[221].reshape(28, 28)[7:21, 6:26].tolist():  # the picture above
 #     print("".join(f"{9 * ink // 255:2}" if ink else " ." for ink in row))
 
 # %% [markdown]
 # ## Part 2: The network
-#
 # A *neuron* has a *weight* for each of its inputs, and a *bias*. It multiplies each input by its
 # weight, adds up the products and the bias, and has its *score*. Weights of 1, 2 and 0 and a bias
 # of 5 turn the inputs 10, 20, 30 into 1 * 10 + 2 * 20 + 0 * 30 + 5 = 55.
 #
 # A *layer* is some neurons that look at the same inputs. Write the weights of each neuron as a row
-# of a matrix W, and the inputs as a column x: then W @ x holds all their sums at once. `@` is
-# Python's matrix product: row by row, multiply by the column and add up.
+# of a matrix W, the inputs as a column x, the biases as a column b: then W @ x + b holds all their
+# scores at once. `@` is Python's matrix product: row by row, multiply by the column and add up.
 #
-#     [1   2  0]   [10]   [1 * 10 + 2 * 20 + 0 * 30]   [50]
-#     [0  -1  3] @ [20] = [0 * 10 - 1 * 20 + 3 * 30] = [70]
+#     [1   2  0]   [10]   [5]   [1 * 10 + 2 * 20 + 0 * 30 + 5]   [55]
+#     [0  -1  3] @ [20] + [0] = [0 * 10 - 1 * 20 + 3 * 30 + 0] = [70]
 #                  [30]
 #
-# Many pictures side by side are many columns, X, and W @ X does this for each of them. So a whole
-# layer is `W @ X + b`; NumPy adds the column of biases, b, to every column.
+# (2, 3) @ (3, 1) gives (2, 1): the 3s must agree, and vanish. Many pictures side by side are many
+# columns, X: `W @ X + b` does this for each of them, a whole layer; NumPy adds b to every column.
 #
-# This network has two layers. Ten *hidden* neurons look at the pixels: `Z1 = W1 @ X + b1`. Each
-# passes on its score if it is positive, and 0 if not, which is called *ReLU*: `A1 = relu(Z1)`. Ten
-# more, one for each digit, look at these ten numbers: `Z2 = W2 @ A1 + b2`. *Softmax* turns their
-# scores into ten probabilities: `A2 = softmax(Z2)`. The digit with the largest is the answer.
+# This network has two layers. Ten neurons (or more: a choice), *hidden* between picture and answer,
+# look at the pixels: `Z1 = W1 @ X + b1`. Each passes on its score if positive, else 0: *ReLU*,
+# `A1 = relu(Z1)`. Ten more, one for each digit, look at these ten: `Z2 = W2 @ A1 + b2`. *Softmax*
+# turns scores into probabilities: `A2 = softmax(Z2)`. The digit with the largest is the answer.
 # Weights and biases are the *parameters*, 10 * 784 + 10 + 10 * 10 + 10 = 7,960 numbers.
-#
 # - *Why ReLU?* Without a bend in between, W2 @ (W1 @ X) = (W2 @ W1) @ X: two layers would be no
 #   more than one. ReLU is about the simplest bend there is.
 # - *Why exp in softmax?* exp(z), 2.718 to the power z, is positive, keeps the order of scores, and
@@ -184,17 +163,7 @@ def one_hot(labels, classes=CLASSES):
 
 # %%
 class Parameters(NamedTuple):
-    """All that the network knows, and all that changes when it learns: four arrays with names.
-    (A gradient has the same names and shapes, and uses this class too.)
-
-    Two neurons that look at three pixels, and two pictures:
-
-    >>> W, b = np.array([[1, 2, 0], [0, -1, 3]]), np.array([[5], [0]])
-    >>> X = np.array([[10, 1], [20, 0], [30, 0]])
-    >>> W @ X + b  # (2, 3) @ (3, 2) + (2, 1) -> (2, 2)
-    array([[55,  6],
-           [70,  0]])
-    """
+    """All that the network knows, and all that changes when it learns. (Gradients use it, too.)"""
 
     W1: np.ndarray  # (hidden, 784): row i holds the weights of hidden neuron i
     b1: np.ndarray  # (hidden, 1)
@@ -202,35 +171,25 @@ class Parameters(NamedTuple):
     b2: np.ndarray  # (10, 1)
 
 
-class Activations(NamedTuple):
-    """What flows through the network, kept because the gradient needs it again."""
+# What flows through the network, kept because the gradient needs it again: scores of the hidden
+# neurons, what they pass on, both (hidden, m); scores of the ten digits, probabilities, (10, m).
+Activations = namedtuple("Activations", "Z1 A1 Z2 A2")
 
-    Z1: np.ndarray  # (hidden, m) scores of the hidden neurons
-    A1: np.ndarray  # (hidden, m) what they pass on
-    Z2: np.ndarray  # (10, m) scores of the ten digits
-    A2: np.ndarray  # (10, m) probabilities of the ten digits
-
-
-# The example from here on, for pencil and paper: one pixel, one hidden neuron, two classes, and two
-# pictures: one is of class 0 and its pixel is 2, one is of class 1 and its pixel is 0.
+# For pencil and paper: one pixel, one hidden neuron (W1 = 1, b1 = -1), two classes (W2 = 0 and 1,
+# b2 = 1 and 0), two pictures: one of class 0, whose pixel is 2, one of class 1, whose pixel is 0.
 tiny = Parameters(*map(np.array, ([[1.0]], [[-1.0]], [[0.0], [1.0]], [[1.0], [0.0]])))
 tiny_X, tiny_Y = np.array([[2.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
 
 
 def initialize(rng, inputs=PIXELS, hidden=10, classes=CLASSES, dtype=np.float32):
     """Draw every weight and bias at random, uniformly from [-0.5, 0.5). (Hidden neurons with equal
-    weights, in and out, would get equal gradients and stay equal: ten times the same one.)
-
-    >>> [p.shape for p in initialize(np.random.default_rng(0))]
-    [(10, 784), (10, 1), (10, 10), (10, 1)]
-    """
+    weights, in and out, would get equal gradients and stay equal: ten times the same one.)"""
     shapes = (hidden, inputs), (hidden, 1), (classes, hidden), (classes, 1)
     return Parameters(*(rng.random(shape, dtype) - dtype(0.5) for shape in shapes))
 
 
 def relu(Z):
     """Pass on what is positive, replace the rest by zero.
-
     >>> relu(np.array([[-2.0, 0.0, 3.0]]))
     array([[0., 0., 3.]])
     """
@@ -239,15 +198,12 @@ def relu(Z):
 
 def softmax(Z):
     """Turn each column of scores into probabilities: exp(score), divided by the sum of them all.
-
-    >>> softmax(np.array([[1.0], [2.0], [3.0]])).round(2).ravel().tolist()
-    [0.09, 0.24, 0.67]
-
     First the column's largest score, c, is subtracted. That divides all ten, and their sum, by
     exp(c), and so it cancels; but exp(1000) would be infinite, and infinite / infinite no number.
     The sum runs down each column, axis 0 (axis 1 runs along the rows). np.sum without an axis would
     give all pictures one denominator; Python's own sum runs down the columns, right by accident.
-
+    >>> softmax(np.array([[1.0], [2.0], [3.0]])).round(2).ravel().tolist()
+    [0.09, 0.24, 0.67]
     >>> Z = np.array([[1.0, 2.0], [3.0, 4.0]])
     >>> Z.sum(axis=0).tolist(), Z.sum(axis=1).tolist(), float(np.sum(Z)), sum(Z).tolist()
     ([4.0, 6.0], [3.0, 7.0], 10.0, [4.0, 6.0])
@@ -258,10 +214,8 @@ def softmax(Z):
 
 def forward(parameters, X):
     """What the network says to the columns of X, (784, m). Returns Activations.
-
     The tiny network, first picture: 1 * 2 - 1 = 1, passed on, scores 0 * 1 + 1 = 1 and
     1 * 1 + 0 = 1, a shrug. Second: 1 * 0 - 1 = -1, not passed on, scores 1 and 0.
-
     >>> for name, values in forward(tiny, tiny_X)._asdict().items():
     ...     print(name, values.round(2).tolist())
     Z1 [[1.0, -1.0]]
@@ -285,45 +239,42 @@ def forward(parameters, X):
 
 # %% [markdown]
 # ## Part 3: The loss and its gradient
-#
 # How wrong is an answer? Take p, the probability that it gave to the true digit. The *loss* is
 # -log(p), the natural logarithm: sure and right, p = 1, costs 0; each halving of p costs 0.69 more;
 # a shrug, p = 1/10, costs 2.3; a confident mistake, p = 1/1000, 6.9. It is called *cross-entropy*;
-# the loss of m examples is their mean. It starts at 3.2: random numbers are confidently wrong.
+# the loss of m examples (pictures) is their mean. It starts at 3.2: chance is confidently wrong.
 #
 # The *slope* (partial derivative) of the loss along a parameter is how fast the loss grows as that
-# parameter alone grows. All 7,960 slopes are the *gradient*. The *chain rule* finds them.
-#
-# *Two links of a chain.* Let a = 3 * x and loss = a * a. At x = 1, a is 3 and the loss 9. Nudge x,
-# and a moves 3 times as far. Nudge a, and the loss moves 2 * a = 6 times as far. So nudge x, and
-# the loss moves 6 * 3 = 18 times as far: x = 1.001 gives 9.018. Slopes along a chain multiply; and
-# where a number acts along several chains, their slopes add up.
+# parameter alone grows. All 7,960 slopes are the *gradient*. The *chain rule* finds them. Let
+# a = 3 * x and loss = a * a. At x = 1, a is 3 and the loss 9. Nudge x, and a moves 3 times as far.
+# Nudge a by h: (a + h) * (a + h) is 2 * a * h more (h * h is tiny), 2 * a = 6 times as far. So
+# nudge x, and the loss moves 6 * 3 = 18 times as far: x = 1.001 gives 9.018. Slopes along a chain
+# multiply; where a number acts along several chains, their slopes add up.
 #
 # Our chain is X -> Z1 -> A1 -> Z2 -> A2 -> loss, and we walk it backwards: *backpropagation*. In
 # one example, z_i is the score of digit i, p_i its probability, a_j what hidden neuron j passed on,
 # and W2_ij the weight of a_j in z_i. A d in front means the loss's slope along it: dz_i, dZ2, dW2.
 #
 # - `dZ2 = A2 - Y`, *said minus wanted*. The loss is -log(exp(z_true) / sum) = log(sum) - z_true.
-#   Along z_i, sum has slope exp(z_i), so log(sum) has exp(z_i) / sum, which is p_i; - z_true takes
-#   away 1 if i is the true digit. So the slope of each score is how far its probability is off.
+#   Along z_i, sum has slope exp(z_i), for exp is its own slope; log(sum) has 1 / sum of it: p_i.
+#   And -z_true takes away 1 if i is the true digit. Each slope is how far its probability is off.
 # - `dW2 = dZ2 @ A1.T / m`. z_i contains W2_ij * a_j, so the slope along W2_ij is dz_i * a_j. Row i
 #   of dZ2 meets row j of A1, which adds this up over the examples; / m makes it the mean. So a
-#   column of dZ is about *one example's own loss*, dW and db are about the *mean*. `.T` is forced
-#   here, though A1 @ dZ2.T, wrong, is (10, 10) as well: with ten of both, only Part 4 can tell.
+#   column of dZ is about *one example's own loss*, dW and db are about the *mean*. A1 @ dZ2.T,
+#   wrong, is (10, 10) as well: with ten of both the shape does not tell, only Part 4 does.
 # - `db2` = row sums of dZ2, / m. b2_i is added to z_i in every example. (The sum over *all* of dZ2
 #   would be 0, always: each column of A2 and of Y sums to 1.)
 # - `dZ1 = (W2.T @ dZ2) * (Z1 > 0)`. a_j enters every z_i, W2_ij times: ten chains, so the sum of
-#   W2_ij * dz_i over i, with W2 on its side. Then times ReLU's slope, entry by entry: 1
-#   where it passed the score on, 0 where not, a *mask*. (At 0, its *kink*, there is none; say 0.)
+#   W2_ij * dz_i over i: W2.T has them in a row. Then times ReLU's slope, entry by entry: 1 where
+#   it passed the score on, 0 where not, a *mask*. (At 0, its *kink*, there is none; say 0.)
 # - `dW1 = dZ1 @ X.T / m` and `db1` = row sums of dZ1, / m. As for W2 and b2, one layer down.
 
 
 # %%
 def cross_entropy(Z2, Y):
     """Mean over the examples of -log(probability of the true digit), from the scores Z2, (10, m).
-    From A2 it could be infinite, for in float32 a probability below 1e-45 is 0; log(sum) - z_true
+    From A2 it could be infinite: in float32 a probability below 1e-45 or so is 0; log(sum) - z_true
     cannot. In the tiny network it is the mean of -log(0.5) = 0.69 and -log(0.27) = 1.31:
-
     >>> round(float(cross_entropy(forward(tiny, tiny_X).Z2, tiny_Y)), 4)
     1.0032
     """
@@ -335,10 +286,8 @@ def cross_entropy(Z2, Y):
 
 def backward(parameters, X, Y, activations):
     """The gradient: slopes of the mean cross-entropy along each parameter, as Parameters.
-
     In its first row dZ2 of the tiny network is -0.5, 0.73; so dW2 is (-0.5 * 1 + 0.73 * 0) / 2,
     and db2 (-0.5 + 0.73) / 2. dZ1 is 0.5, 0: in the second picture the neuron was off.
-
     >>> gradients = backward(tiny, tiny_X, tiny_Y, forward(tiny, tiny_X))
     >>> for name, slopes in gradients._asdict().items():
     ...     print(name, slopes.round(2).tolist())
@@ -360,14 +309,12 @@ def backward(parameters, X, Y, activations):
 
 # %% [markdown]
 # ## Part 4: Is the mathematics right?
-#
 # Do not believe the six equations: measure. Nudge a parameter up by a small h, and down: the two
-# losses differ by about 2h times the slope (*central differences*), and that slope must be what
-# `backward` says. The *relative error* is their distance, divided by the largest slope of its array
-# (or 1e-4: rounding shall not be divided by rounding): 2.5e-10 at first; the limit is 1e-6.
-#
-# - *Why float64?* It has 16 digits, float32 only 7, and the difference of two nearly equal losses
-#   loses most of them. *Why h = 1e-5?* The formula's error grows like h * h, rounding's like 1 / h
+# losses differ by about 2h times the slope (*central differences*). The *relative error* is how far
+# that slope is from what `backward` says, divided by the largest slope in its array (at least 1e-4:
+# rounding shall not be divided by rounding). It is 2.5e-10 at first; the limit is 1e-6.
+# - *Why float64?* It has 16 digits, float32 only 7, and subtracting losses that are so nearly equal
+#   costs at least 5. *Why h = 1e-5?* The formula's error grows like h * h, rounding's like 1 / h
 #   (eqs. 50 to 52). Pictures within a nudge of ReLU's kink are left out: it has no slope.
 # - *What it cannot see*: a fault that loss and gradient share, such as labels that are off by one.
 
@@ -375,14 +322,13 @@ def backward(parameters, X, Y, activations):
 # %%
 def gradient_check(parameters, X, Y, rng, h=1e-5):
     """Largest relative error of `backward` against central differences, in float64.
-    Nudges 20 entries of each of W1, b1, W2, b2, drawn by rng, on the columns of X, (784, m)."""
+    Nudges up to 20 entries each of W1, b1, W2, b2, drawn by rng, on the columns of X, (784, m)."""
     parameters = Parameters(*(P.astype(np.float64) for P in parameters))  # copies: we nudge them
     margin = h * max(1, np.abs(X).max())  # a nudge of W1 moves a score by up to h times a pixel
     smooth = (np.abs(forward(parameters, X).Z1) > margin).all(axis=0)  # (m,): far from the kink?
     X, Y = X[:, smooth], Y[:, smooth]  # float32 times float64 gives float64
-    gradients = backward(parameters, X, Y, forward(parameters, X))
     errors = []
-    for P, dP in zip(parameters, gradients):
+    for P, dP in zip(parameters, backward(parameters, X, Y, forward(parameters, X))):
         for i in rng.choice(P.size, min(P.size, 20), replace=False):
             value = P.flat[i]  # entry i, counted row by row
             P.flat[i] = value + h
@@ -402,8 +348,7 @@ def gradient_check(parameters, X, Y, rng, h=1e-5):
 
 # %% [markdown]
 # ## Part 5: Learning
-#
-# Where a slope is positive, less of its parameter is less loss; where negative, more is. So
+# Where a slope is positive, a smaller parameter means less loss; where negative, a larger one. So
 # subtract from each its slope times a small number, the *learning rate*: *gradient descent*. Doing
 # it once is a *step*, or iteration. *Full batch* means that each step looks at all 41,000 pictures:
 # the slope is exact, and costs a pass over all of them, an *epoch*. Part 9 steps more often.
@@ -412,7 +357,6 @@ def gradient_check(parameters, X, Y, rng, h=1e-5):
 # %%
 def accuracy(A2, labels):
     """Fraction of the columns of A2, (10, m), whose most probable digit is the label, 0 to 1.
-
     >>> accuracy(np.array([[0.2, 0.9], [0.8, 0.1]]), np.array([1, 1]))
     0.5
     """
@@ -429,7 +373,6 @@ def gradient(parameters, X, labels):
 
 def descend(parameters, gradients, learning_rate):
     """One step of gradient descent; returns new Parameters. The tiny network's loss was 1.0032:
-
     >>> gradients = backward(tiny, tiny_X, tiny_Y, forward(tiny, tiny_X))
     >>> better = descend(tiny, gradients, 0.1)
     >>> [p.round(3).ravel().tolist() for p in better]
@@ -455,7 +398,7 @@ def train(parameters, look, learning_rate):
 #     return gradient(parameters, X, y)
 # for learning_rate in (0.01, 0.1, 10):
 #     for _, (learnt, loss, _) in zip(range(101), train(start, look, learning_rate)):
-#         pass  # each comes before its step, so the 101st has made a hundred
+#         pass  # handed out before each step: the 101st have a hundred steps behind them
 #     right = accuracy(forward(learnt, X_test).A2, y_test)
 #     print(f"{learning_rate:5}: loss {loss:.3f}, test {right:.1%}")
 # #->  0.01: loss 2.254, test 14.6%
@@ -464,17 +407,17 @@ def train(parameters, look, learning_rate):
 
 # %% [markdown]
 # - *Which learning rate?* 0.01 crawls; 1 does better here (85 %), though its loss jumps later. At
-#   10, and within some 300 steps at 3, steps leap over the valley and up its far side, until hardly
-#   any hidden neuron scores above 0 for any picture, and all slopes are 0: *dead*, for good.
+#   10, and at 3 as well, steps leap across the lowest point and up the far side, until next to no
+#   picture makes a hidden neuron score above 0: *dead*, for good. Only b2 still learns.
 # - *That is why pixels are divided by 255.* dW1 contains X, and the new W1 meets X again: a step
 #   changes scores by an amount that grows with the *square* of the pixels. Undivided, it is, all
 #   else equal, 255 * 255 = 65,025 times as much, and two steps kill all ten neurons.
 # - *How wide a start?* If all parameters are 0, only b2 ever moves, and the answer to every picture
-#   is 1, the most frequent digit. A hundred times as wide, in [-50, 50), it shouts: a first loss of
-#   21,163, and about 16 % right after a hundred steps. Part 9 knows a better width.
+#   is 1, the most frequent digit. A hundred times as wide, in [-50, 50), scores are huge: a loss of
+#   21,163 at first, and some 15 % right after a hundred steps. Part 9 knows a better width.
 # - *What to expect.* 750 steps at 0.1 get 86.9 % of the test pictures right. Over seeds 0 to 19,
 #   each with other test pictures and another start, the mean is 87.0 %, the standard deviation 1.0
-#   point (tests/seeds.py). Drawing 1,000 pictures alone gives sqrt(0.87 * 0.13 / 1000), 1.1 points.
+#   point (tests/seeds.py): about the luck of drawing 1,000, sqrt(0.87 * 0.13 / 1000), 1.1 points.
 #   Seed 1 is the default because it is typical; 0 happens to be the worst of the twenty.
 # - *More layers* would stand between A1 and Z2, each one more `W @ A + b` and `relu`, with its Z
 #   and A kept; `backward` would repeat the lines of dZ1, dW1 and db1 for each (eqs. 63 to 65).
@@ -484,37 +427,30 @@ def train(parameters, look, learning_rate):
 
 # %% [markdown]
 # ## Part 6: Looking inside
-#
-# Curves show how learning went; predictions and the worst mistakes, what came of it. The third
-# picture shows what a weight is: a hidden neuron's 784 weights, as 28 by 28, are a stencil. Where
-# they are positive, ink excites the neuron; where negative, ink silences it. Drawn is what training
-# CHANGED; the weights themselves look like noise, as the random start was.
+# Curves show how learning went, predictions what came of it. The third picture shows what a weight
+# is: a hidden neuron's 784 weights, as 28 by 28, are a stencil. Where they are positive, ink makes
+# it fire, where negative, fall silent. It shows what training CHANGED: the start was noise.
 
 # %%
-try:
-    import matplotlib.pyplot as plt
-except ValueError:  # MPLBACKEND names a kind of window that this matplotlib does not know
-    os.environ["MPLBACKEND"] = "agg"  # no windows; and begin anew
-    for name in [name for name in sys.modules if name.startswith("matplotlib")]:
-        del sys.modules[name]
-    import matplotlib.pyplot as plt
+backend = "" if {"matplotlib", "ipykernel"} & {*sys.modules} else os.environ.pop("MPLBACKEND", "")
+import matplotlib.pyplot as plt
+
+if backend:
+    with suppress(ValueError, ImportError):  # if this fails, matplotlib chooses what opens here
+        plt.switch_backend(backend)
 
 BLUE, ORANGE = "#0072B2", "#D55E00"  # a pair that the colour-blind can tell apart
 INK = {"cmap": "gray_r", "vmin": 0, "vmax": 255}  # how to draw pixels: 0 white, 255 black
 BARE = {"frame_on": False, "xticks": [], "yticks": []}
 
 
-def plot_training(training, test, window=1):
-    """Draw loss and accuracy, lists of (iteration, loss, accuracy from 0 to 1), in a Figure.
-    Mini-batches are noisy: of training, each point is the mean of `window` steps around it."""
+def plot_training(training, test):
+    """Draw loss and accuracy, lists of (iteration, loss, accuracy from 0 to 1), in a Figure."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    window = max(1, min(window, len(training)))
-    name = "training" if window == 1 else f"training, mean of {window} batches"
-    means = [np.convolve(row, np.full(window, 1 / window), "valid") for row in zip(*training)]
-    for label, style, color, seen in (name, "-", BLUE, means), ("test", "--", ORANGE, zip(*test)):
-        steps, loss, fraction = map(np.array, seen)
-        left.plot(steps, loss, style, color=color, label=f"{label}: {loss[-1]:.3f}")
-        right.plot(steps, 100 * fraction, style, color=color, label=f"{label}: {fraction[-1]:.1%}")
+    for name, style, color, seen in ("training", "-", BLUE, training), ("test", "--", ORANGE, test):
+        steps, loss, fraction = np.transpose(seen)
+        left.plot(steps, loss, style, color=color, label=f"{name}: {loss[-1]:.3f}")
+        right.plot(steps, 100 * fraction, style, color=color, label=f"{name}: {fraction[-1]:.1%}")
     left.set(title="Loss", xlabel="iteration", ylabel="mean cross-entropy", ylim=(0, None))
     right.set(title="Accuracy", xlabel="iteration", ylabel="accuracy in %", ylim=(0, 100))
     for axes in left, right:
@@ -542,14 +478,13 @@ def plot_predictions(pixels, labels, A2, columns=8):
     return figure
 
 
-def plot_neurons(before, after, X, most=50):
+def plot_neurons(before, after, X, most=25):
     """Draw how training changed each hidden neuron's weights, as 28 x 28, in a Figure. One that
     fires on no column of X, (784, m), has probably stopped learning: its title says so."""
     change, fires = (after.W1 - before.W1)[:most], (forward(after, X).Z1 > 0).any(axis=1)
-    columns = 5 if len(change) <= 10 else 10
-    rows = -(-len(change) // columns)  # rounded up
-    figure = plt.figure(figsize=(1.6 * columns + 1.5, 1.8 * rows + 1), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False, subplot_kw=BARE)
+    rows = -(-len(change) // 5)  # rounded up
+    figure = plt.figure(figsize=(9.5, 1.8 * rows + 1), layout="constrained")
+    grid = figure.subplots(rows, 5, squeeze=False, subplot_kw=BARE)
     limit = max(np.abs(change).max(), 1e-9)  # symmetric, so that white is zero
     for i, (axes, weights) in enumerate(zip(grid.flat, change)):
         picture = axes.imshow(weights.reshape(28, 28), cmap="RdBu_r", vmin=-limit, vmax=limit)
@@ -562,35 +497,30 @@ def plot_neurons(before, after, X, most=50):
 
 # %% [markdown]
 # ## Part 7: Your own handwriting
-#
-# The network has only ever seen digits that were prepared: equally large, in the middle, of much
-# the same pen. A weight belongs to a place: shift a 7 by four pixels, and its ink meets weights
-# that were learnt from other strokes. So do to yours what LeCun, Bottou, Bengio and Haffner did
-# ("Gradient-based learning applied to document recognition", 1998, section III.A): shrink the digit
-# to fit into 20 by 20 pixels, then move its centre of mass to the middle of 28 by 28. Theirs were
-# scans, black on white. Yours may be a photograph, which goes through four functions:
+# A weight belongs to a place: shift a 7 by four pixels, and its ink meets weights that were learnt
+# from other strokes. So do to your digit what LeCun, Bottou, Bengio and Haffner did to theirs
+# ("Gradient-based learning applied to document recognition", 1998, section III.A): shrink it into
+# 20 by 20 pixels, and move its centre of mass to the middle of 28 by 28. Four functions do that:
 #
 #     open_picture   as a person would see it: upright, on white, in grey
 #     remove_paper   light and shadow go; paper becomes 0, and ink positive
 #     find_digit     which ink is the digit, and not a shadow, a ruled line, the edge of the desk?
 #     prepare        the pen, then the size and the place, as in MNIST
 #
-# Leave one out, or a line of `prepare`, and see what the network makes of your digits: README.md
-# ("Your own handwriting") has the two commands that learn, save, and read a photograph.
+# Leave one out, and see what the network makes of your digits. README.md has the commands.
 
 # %%
-from PIL import Image, ImageDraw, ImageFilter, ImageOps  # matplotlib reads pictures with it
+from PIL import Image, ImageDraw, ImageOps  # matplotlib reads pictures with it
 
 PEN = 2.4  # the width of a stroke, in pixels of the 28 by 28: the median of the training digits
 Image.MAX_IMAGE_PIXELS = 120_000_000  # Pillow warns of more, and refuses twice as many
 
 
-def open_picture(path, side=500):
+def open_picture(path, side=320):
     """Brightness, (height, width) from 0 to 255, at most `side` pixels a side."""
     with Image.open(path) as picture:
         picture.draft("L", (side, side))  # a large JPEG need not be unpacked in full
-        if "transparency" in picture.info:
-            picture = picture.convert("RGBA")
+        picture = picture.convert("RGBA") if "transparency" in picture.info else picture
         grey = picture.convert("F" if picture.mode[0] in "IF" else "L")  # F: beyond 8 bits
         if "A" in picture.getbands():
             grey.paste(255, mask=ImageOps.invert(picture.getchannel("A")))
@@ -603,37 +533,30 @@ def threshold(values):
     """Between paper and ink: halfway between the mean of all below it and of all above it."""
     middle = (values.min() + values.max()) / 2
     for _ in range(20):
-        middle = (values[values <= middle].mean() + values[values > middle].mean()) / 2
+        middle = (values[values <= middle].mean() + values[values >= middle].mean()) / 2
     return middle
 
 
 def remove_paper(picture):
-    """Subtract the paper, whose brightness changes smoothly from place to place: products of
-    powers of x and y, up to the fourth, fitted by least squares to all that is not ink.
-
-    Returns ink, 0 for paper. Ink lies far to one side of the paper, the dark or the light: the sum
-    of the cubes, in which what is far weighs most, tells which. ValueError if nothing stands out.
-    """
-    if np.ptp(picture) < 3:
-        raise ValueError("the page is empty")
+    """Subtract the paper, whose brightness changes smoothly from place to place: products of powers
+    of x and y, fitted by least squares to all that is not ink. Returns ink, 0 for paper. Is it dark
+    or light? It is what lies far from the paper, and in a sum of cubes the far weighs most: its
+    sign tells. ValueError if nothing stands out."""
     y, x = (np.linspace(-1, 1, n) for n in picture.shape)
     terms = np.stack([np.outer(y**i, x ** (d - i)) for d in range(5) for i in range(d + 1)], axis=2)
-    some = np.random.default_rng(0).permutation(picture.size)[:30_000]  # enough for a surface
-    points, values = terms.reshape(-1, 15)[some], picture.ravel()[some]
-    paper = np.full(values.shape, True)
-    for n in 1, 3, 6, 10, 15:  # the better ink is known, the more it may bend
-        surface = np.linalg.lstsq(points[paper, :n], values[paper], rcond=None)[0]
-        rest = values - points[:, :n] @ surface
-        side = np.sign(np.sum(rest**3)) or 1
-        paper = side * rest <= threshold((side * rest).clip(0))
-    if np.abs(rest[~paper]).mean() < 4 * rest[paper].std():  # it is nothing but grain
+    paper, step = np.full(picture.shape, True), 1 + picture.size // 20_000  # every step-th will do
+    for n in 1, 3, 6, 10, 15:  # the better ink is known, the more the surface may bend
+        surface = np.linalg.lstsq(terms[paper, :n][::step], picture[paper][::step], rcond=None)[0]
+        ink = picture - terms[:, :, :n] @ surface
+        ink *= np.sign(np.sum(ink**3)) or 1
+        paper = ink <= threshold(ink.clip(0))
+    if ink.max() < 3 or ink[~paper].mean() < 4 * ink[paper].std():  # nothing but grain
         raise ValueError("the page is empty")
-    return (side * (picture - terms @ surface)).clip(0)
+    return ink.clip(0)
 
 
 def grow(A, axis):
-    """Give each pixel the largest value of itself and its two neighbours along an axis; the first
-    and the last are neighbours, so leave a margin."""
+    """The largest of each pixel and its neighbours along an axis, whose two ends are joined."""
     return np.maximum(A, np.maximum(np.roll(A, 1, axis), np.roll(A, -1, axis)))
 
 
@@ -649,19 +572,14 @@ def loose_pieces(ink):
     return [names[1:-1, 1:-1] == name for name in chosen]
 
 
-def find_digit(ink, side=160):
+def find_digit(ink):
     """Which ink is the digit? Returns it, from 0 to 1, and how many digits there seem to be.
-
     It is the largest loose piece, and what is near it: the bar of a 5, the other side of a gap. A
     piece over half as tall, beside it, is another digit. If no piece is loose, the digit may touch
-    a ruled line, which is paler: raise the threshold until they part. If they never do, take all.
-    """
-    page, k = Image.fromarray(ink), -(-max(ink.shape) // side)
-    small = page.filter(ImageFilter.MaxFilter(k // 2 * 2 + 1))  # the darkest of about k by k pixels
-    small = np.asarray(small.resize([-(-n // k) for n in page.size], Image.NEAREST))
-    levels = np.linspace(threshold(ink), small.max(), 8)[:-1]
-    found = filter(None, (loose_pieces(small > level) for level in levels))
-    pieces = next(found, [small > levels[0]])
+    a ruled line, which is paler: raise the threshold until they part, or else take all."""
+    levels = np.linspace(threshold(ink), ink.max(), 8)[:-1]
+    found = filter(None, (loose_pieces(ink > level) for level in levels))
+    pieces = next(found, [ink > levels[0]])
     digit, count = max(pieces, key=np.sum), 1
     left, top, right, bottom = Image.fromarray(digit).getbbox()
     size = max(right - left, bottom - top)
@@ -672,14 +590,12 @@ def find_digit(ink, side=160):
             count += 1
         elif max(beside, above) < 0.3 * size:
             digit = digit | piece
-    wider = grow(grow(np.pad(digit, 1), 0), 1)[1:-1, 1:-1]  # the soft edges of its strokes
-    mask = Image.fromarray(wider).resize(page.size, Image.NEAREST)
-    return (ink / np.median(small[digit])).clip(0, 1) * mask, count
+    soft = grow(grow(np.pad(digit, 1), 0), 1)[1:-1, 1:-1]  # the edges of its strokes are paler
+    return (ink / np.median(ink[digit])).clip(0, 1) * soft, count
 
 
 def pen_width(ink):
-    """Twice the area over the length of the outline, which is the sum of the differences between
-    neighbouring pixels: a stroke has two sides."""
+    """Twice the area over the outline (two sides), the sum of differences between neighbours."""
     ink = np.pad(ink, 1)
     down, across = np.diff(ink, axis=0)[:, 1:], np.diff(ink, axis=1)[1:]
     return 2 * ink.sum() / np.hypot(down, across).sum()
@@ -700,11 +616,10 @@ def prepare(ink):
     while pen_width(ink) < 4 * PEN - 1:  # a thin pen leaves less ink than the weights expect
         ink = np.pad(ink, 1)  # each round adds about 2 to its width: end as near as possible
         ink = np.maximum(grow(ink, 0), grow(ink, 1))
-    ink = fit(ink, 20)
-    before = [round(14 - np.average(places, weights=ink)) for places in np.indices(ink.shape)]
-    before = np.clip(before, 0, 28 - np.array(ink.shape))  # MNIST's middle is pixel 14, from 0
-    margins = [(n, 28 - n - size) for n, size in zip(before, ink.shape)]
-    return np.pad(np.rint(255 * ink).astype(np.uint8), margins).ravel()
+    ink = Image.fromarray(np.rint(255 * fit(ink, 20)).astype(np.uint8))
+    middle = [np.average(places, weights=ink) for places in np.indices(np.shape(ink))]
+    top, left = np.clip(np.rint(middle) - 14, np.subtract(np.shape(ink), 28), 0)  # to index 14
+    return np.ravel(ink.crop((left, top, left + 28, top + 28)))  # beyond its edge is paper, 0
 
 
 def read_picture(path):
@@ -712,75 +627,59 @@ def read_picture(path):
     return prepare(find_digit(remove_paper(open_picture(path)))[0])
 
 
-def plot_answer(rows, most=20):
-    """Draw the first `most` pictures, what the network sees, and ten bars, in a Figure. A row:
-    picture (see `open_picture`), pixels, (784,), probabilities, (10,), and name."""
-    n = min(len(rows), most)
-    figure, grid = plt.subplots(n, 3, figsize=(8, 2.2 * n), layout="tight", squeeze=False)
-    for (left, middle, right), (picture, pixels, P, name) in zip(grid, rows):
-        left.imshow(picture, cmap="gray", vmin=0, vmax=255)
-        left.set_title(name, parse_math=False)  # a name may hold a $
-        middle.imshow(pixels.reshape(28, 28), **INK)
-        middle.set_title("what the network sees")
-        right.bar(range(10), 100 * P, color=[ORANGE if p == P.max() else BLUE for p in P])
-        right.set(xticks=range(10), ylim=(0, 100), ylabel="%")
-        right.set_title(f"read as {P.argmax()} ({P.max():.0%})")
-    return figure
+def plot_answer(axes, title, picture, pixels, parameters):
+    """Draw into four axes: a picture (see `open_picture`), its 784 pixels as the network sees them,
+    what its hidden neurons pass on, and its ten probabilities."""
+    _, A1, _, P = (pixels.any() * A[:, 0] for A in forward(parameters, to_columns(pixels[None])))
+    for drawn in [*axes[0].images, *axes[1].images, *axes[2].patches, *axes[3].containers]:
+        drawn.remove()
+    axes[0].imshow(picture, cmap="gray", vmin=0, vmax=255)
+    axes[0].set(title=title.replace("$", r"\$"), xticks=[], yticks=[])  # $ would be mathematics
+    axes[1].imshow(pixels.reshape(28, 28), **INK)
+    axes[1].set(title="what the network sees", xticks=[], yticks=[])
+    axes[2].stairs(A1, np.arange(len(A1) + 1) + 0.5, fill=True, color=BLUE)
+    axes[2].set(title="hidden neurons pass on", ylim=(0, A1.max() + 0.1))
+    axes[2].locator_params(axis="x", integer=True)  # they are counted from 1
+    axes[3].bar(range(10), 100 * P, color=[ORANGE if p == P.max() else BLUE for p in P])
+    axes[3].set(xticks=range(10), ylim=(0, 100), ylabel="%")
+    axes[3].set_title(f"read as {P.argmax()} ({P.max():.0%})" if P.any() else "read as")
 
 
 def drawing_board(parameters, side=112, radius=4):
     """A window to draw in: at each movement of the mouse, the network reads what is there."""
-    figure, (board, small, hidden, ten) = plt.subplots(1, 4, figsize=(12, 3.6))
-    page, last = Image.new("L", (side, side)), None  # where the pen was; None while it is lifted
-    pen = ImageDraw.Draw(page)
-    drawn, seen = (axes.imshow(page, **INK) for axes in (board, small))
-    places = np.arange(len(parameters.b1) + 1) + 0.5  # neuron 1 stands at 1, as in Part 6
-    passed_on = hidden.stairs(0 * places[1:], places, fill=True, color=BLUE)
-    bars = ten.bar(range(10), 0)
-    board.set(title="Draw with the mouse.\nRight click or key w: wipe", xticks=[], yticks=[])
-    small.set(title="what the network sees", xticks=[], yticks=[])
-    hidden.set(title="what the hidden neurons pass on", xlabel="hidden neuron")
-    ten.set(title="read as", xticks=range(10), ylim=(0, 100), ylabel="%")
-    figure.tight_layout()
+    figure, axes = plt.subplots(1, 4, figsize=(12, 3.6))
+    page, last = Image.new("L", (side, side), 255), None  # where the pen was; None while it is up
+    pen, how = ImageDraw.Draw(page), "Draw with the mouse.\nRight click or key w: wipe"
 
-    def listen(event):
+    def listen(event=None):
         nonlocal last
-        here, button = (event.xdata, event.ydata), getattr(event, "button", event.key)
-        pressed = event.name.endswith("press_event")
-        if pressed and button in (3, "w"):
-            page.paste(0, (0, 0, side, side))
-        elif event.inaxes is board and (last or (pressed and button == 1)):
-            pen.line([last or here, here], 255, 2 * radius)
-            pen.ellipse([n + d for d in (-radius, radius) for n in here], 255)
-            last = here
-        if event.name == "button_release_event":
-            last = None
-        ink = np.asarray(page) / 255
+        button = getattr(event, "button", getattr(event, "key", "w"))  # at the beginning, a wipe
+        draws = button == 1 and event.inaxes is axes[0] and event.name != "button_release_event"
+        here = (event.xdata, event.ydata) if draws else None
+        if draws:
+            pen.line([last or here, here], 0, 2 * radius)
+            pen.ellipse([n + d for d in (-radius, radius) for n in here], 0)
+        elif button in (3, "w"):
+            page.paste(255, (0, 0, side, side))
+        last = here
+        ink = 1 - np.asarray(page) / 255
         pixels = prepare(ink) if ink.any() else np.zeros(PIXELS)
-        _, A1, _, A2 = (A * ink.any() for A in forward(parameters, to_columns(pixels[None])))
-        drawn.set_data(page)
-        seen.set_data(pixels.reshape(28, 28))
-        passed_on.set_data(A1[:, 0])
-        hidden.set_ylim(0, A1.max() + 0.1)
-        for bar, P in zip(bars, A2[:, 0]):
-            bar.set(height=100 * P, color=ORANGE if A2.max() == P else BLUE)
-        ten.set_title(f"read as {A2.argmax()} ({A2.max():.0%})" if ink.any() else "read as")
+        plot_answer(axes, how, page, pixels, parameters)
         figure.canvas.draw_idle()
 
     for event in "button_press", "motion_notify", "button_release", "key_press":
         figure.canvas.mpl_connect(f"{event}_event", listen)
+    listen()
+    figure.tight_layout()
     return figure
 
 
 # %% [markdown]
 # ## Part 8: Everything else is efficiency
-#
 # This part finds what `gradient` finds, up to rounding, only sooner. A full-batch step takes 23 ms
 # on two cores with AVX-512 (tests/benchmark.py). Four ideas, one upon the other:
-#
-# - *Blocks*, 19.5 ms. The gradient is a sum over examples (eq. 44): let each core look at the next
-#   3,072 pictures that no other has, and add up. NumPy alone shares out only its products; the
-#   settings at the top of this file keep each of these on one core instead.
+# - *Blocks*, 19.5 ms. The gradient is a sum over examples (eq. 44): let each core take the next
+#   3,072 pictures, and add up. Left alone, NumPy shares out single products: see the first cell.
 # - *Blank pixels*, 11.6 ms. A pixel that is blank in a whole block adds exactly nothing, to Z1 and
 #   to dW1 (eq. 45). Sort digits by the columns where ink begins and ends: 39 % can be left out.
 # - *Bytes*, 9.6 ms. A pixel fits into one byte, float32 takes four, and memory is slower than
@@ -790,20 +689,16 @@ def drawing_board(parameters, side=112, radius=4):
 #   order; for ten rows the copy costs more than the product. Small matrices it takes as they are,
 #   if the processor has AVX-512: so give it 64 pictures at a time.
 #
-# All but the first, and the sorting, hide in a class that can only be multiplied: `forward` says
-# `W1 @ X`, `backward` `dZ1 @ X.T`, as ever, and neither learns that X is no matrix any more. Behind
-# the same `@`, frameworks hide whole rooms of processors.
+# Bytes, tiles and blanks hide in a class that can only be multiplied: `W1 @ X` and `dZ1 @ X.T`. So
+# `forward` and `backward` never learn that X is no matrix any more. Frameworks do it the same way.
+
 
 # %%
-import threading
-
-
 class Tiles:
     """Pictures as a matrix X, (784, m), that can only be multiplied: W @ X and dZ @ X.T."""
 
     __array_ufunc__ = None  # so NumPy leaves `W @ X` to X, that is, to __rmatmul__
-    desk = threading.local()  # every core has its own, and spreads out block after block on it
-    most = 18  # with more rows than this in W, tiles are no faster
+    desk = threading.local()  # each thread has its own, and spreads out block after block on it
     T = property(lambda X: Transposed(X))
 
     def __init__(self, pixels, divisor=255):  # pixels: uint8, rows, (m, 784)
@@ -814,12 +709,12 @@ class Tiles:
     def tiles(self, rows):
         """The pixels as float32, (tiles, 64, p); in one piece, (1, m, p), if that is better."""
         desk, (m, p), size = vars(self.desk), self.pixels.shape, self.pixels.size
-        if desk.get("pixels") is not self.pixels:  # else they still lie there, since `forward`
+        if desk.pop("pixels", None) is not self.pixels:  # else they lie there since `forward`
             if "numbers" not in desk or desk["numbers"].size < size:
                 desk["numbers"] = np.empty(size, np.float32)
             desk["numbers"][:size] = self.pixels.ravel()
-            desk["pixels"] = self.pixels
-        width = 64 if rows <= self.most and m % 64 == 0 else m
+        desk["pixels"] = self.pixels  # only now: Ctrl-C may come at any time
+        width = 64 if rows <= 18 and m % 64 == 0 else m  # for more rows, tiles are no faster
         return desk["numbers"][:size].reshape(m // width, width, p)
 
     def __rmatmul__(self, W):
@@ -849,29 +744,24 @@ def make_blocks(pixels, labels, divisor=255, size=3072):
     return [(Tiles(pixels[chosen], divisor), labels[chosen]) for chosen in cuts]
 
 
-def gradient_in_blocks(parameters, blocks, each=map, cores=1):
+def gradient_in_blocks(parameters, blocks, each=map):
     """What `gradient` returns, for all blocks. `each` is map, or the map of a pool of threads."""
     m = sum(len(labels) for _, labels in blocks)
-    parts, todo = [None] * len(blocks), enumerate(blocks)  # which all cores take from
 
     @np.errstate(all="ignore")  # threads do not inherit the setting of `main`
-    def work(_):
-        for i, (X, labels) in todo:
-            loss, fraction, gradients = gradient(parameters, X, labels)
-            parts[i] = [len(labels) / m * value for value in (loss, fraction, *gradients)]  # eq. 46
+    def part(block):
+        loss, fraction, gradients = gradient(parameters, *block)
+        return [len(block[1]) / m * value for value in (loss, fraction, *gradients)]  # eq. 46
 
-    list(each(work, range(cores)))  # list: map does nothing until somebody asks for its items
-    loss, fraction, *gradients = map(sum, zip(*parts))  # in order: with ONE_CORE, the same bits
+    loss, fraction, *gradients = map(sum, zip(*each(part, blocks)))  # in order: the same bits
     return loss, fraction, Parameters(*gradients)
 
 
 # %% [markdown]
 # ## Part 9: Lifting the limits
-#
 # This network is small so that you can see all of it. Two ideas of a few lines each, and more
 # hidden neurons, take it from 87 to 98 % of the test pictures (tests/limits.py), with the options
 # --hidden 256 --init he --batch-size 128 --iterations 6420 --learning-rate 0.5.
-#
 # - *Mini-batches.* Why look at all pictures before each step? The gradient on 128 of them points
 #   about the same way, and costs a three-hundredth. In the time of 750 exact steps one makes
 #   thousands that are each a little wrong. 6,420 steps of 128 are 20 epochs.
@@ -900,7 +790,6 @@ def initialize_he(rng, inputs=PIXELS, hidden=10, classes=CLASSES, dtype=np.float
 
 # %% [markdown]
 # ## Part 10: The program
-#
 # Nothing new about networks: options, messages, files and their faults. `run` tells the story.
 
 # %%
@@ -910,30 +799,26 @@ import re
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from itertools import islice
 
 
 def run(options):
     """The story of a run. Returns the exit status."""
-    try:
-        plt.switch_backend("agg" if options.no_show else plt.get_backend())
-    except ImportError:  # windows that this machine can't open: save pictures only
-        plt.switch_backend("agg")
     options.figures.mkdir(parents=True, exist_ok=True)
     for file in filter(None, (options.figures / "training.png", options.save)):
         if file.is_dir() or not (file.parent.is_dir() and os.access(file.parent, os.W_OK)):
             sys.exit(f"{file}: can't save there; --figures and --save name other places")
     learnt, figures = load_network(options.load) if options.load else None, {}
     if options.iterations or options.save or not (learnt and options.digit):
-        learnt, figures = study(learnt, options)
+        learnt = study(learnt, options, figures)
     status = read_pictures(options.digit, learnt, figures) if options.digit else 0
     for name, figure in figures.items():
-        write_whole(options.figures / f"{name}.png", partial(figure.savefig, dpi=100))
+        write_whole(options.figures / f"{name}.png", partial(figure.savefig, dpi=100, format="png"))
         if options.no_show:
             plt.close(figure)
-    if any(figure.canvas.required_interactive_framework for figure in figures.values()):
+    opens = any(figure.canvas.required_interactive_framework for figure in figures.values())
+    if opens and not options.no_show:
         drawing_board(learnt)
         print("   close the windows to end")
         with suppress(KeyboardInterrupt):  # all is saved
@@ -941,42 +826,35 @@ def run(options):
     return status
 
 
-def study(loaded, options):
-    """Parts 1 to 6. Returns what was learnt, for pixels divided by 255, and figures."""
+def study(loaded, options, figures):
+    """Parts 1 to 6; adds figures. Returns what was learnt, for pixels divided by 255."""
     print("1. The data")
     rng = np.random.default_rng(options.seed)
     (pixels, labels), (pixels_test, y_test) = read_digits(options, rng)
     divisor = 1 if options.raw_pixels else 255
     X_test = to_columns(pixels_test, divisor)
-    print(f"   {len(labels) + len(y_test):,} pictures of 28 x 28 pixels, from {options.data}")
-    print(f"   to learn from: X {pixels.T.shape}; to be tested: X {X_test.shape}")
+    print(f"   X {pixels.T.shape} to learn from, {X_test.shape} for the test, from {options.data}")
     draw = initialize_he if options.init == "he" else initialize
     start = loaded or draw(rng, hidden=options.hidden)
     print("2. The network\n   " + ", ".join(f"{k} {P.shape}" for k, P in start._asdict().items()))
-    origin = options.load or f"random numbers, seed {options.seed}"
-    print(f"   {sum(P.size for P in start):,} parameters, from {origin}")
+    print(f"   {sum(P.size for P in start):,} parameters, {options.load or f'seed {options.seed}'}")
     some = np.flatnonzero(pixels.any(axis=1))[:50]  # an empty page says nothing about W1
     X, y = to_columns(pixels[some]), labels[some]  # divided even with --raw-pixels
     error = gradient_check(start, X, one_hot(y), np.random.default_rng(0))
-    print("3. and 4. The gradient, checked")
-    print(f"   largest relative error against finite differences: {error:.1e}")
-    in_blocks = gradient_in_blocks(start, make_blocks(pixels[some], y))[2]
-    for P, Q in zip(gradient(start, X, y)[2], in_blocks):
-        if not (error < 1e-6 and np.abs(P - Q).max() < 1e-4 + 1e-3 * np.abs(P).max()):  # or NaN
-            sys.exit("the gradient is wrong: look at your last change to Parts 2, 3 and 8")
-    size = min(options.batch_size or len(labels), len(labels))
-    print(f"5. Learning\n   {size:,} pictures in a step, learning rate {options.learning_rate:g}")
-    batches = mini_batches(pixels, labels, size, rng, divisor)
-    blocks, cores = make_blocks(pixels, labels, divisor), os.cpu_count() or 1
-    shared = (ThreadPoolExecutor(cores).map, cores) if ONE_CORE else ()  # else NumPy shares out
-
-    def look(parameters):
-        if options.batch_size:
-            return gradient(parameters, *next(batches))
-        return gradient_in_blocks(parameters, blocks, *shared)
-
-    steps = train(start, look, options.learning_rate)
-    learnt, seen, seen_test = follow(steps, X_test, y_test, options, -(-len(labels) // size))
+    print(f"3. and 4. The gradient: relative error against finite differences {error:.1e}")
+    both = zip(gradient(start, X, y)[2], gradient_in_blocks(start, make_blocks(pixels[some], y))[2])
+    if not (error < 1e-6 and all(np.allclose(P, Q, 1e-3, 1e-4) for P, Q in both)):  # or NaN
+        sys.exit("the gradient is wrong: look at your last change (nan: is all at ReLU's kink?)")
+    size, rate = min(options.batch_size or len(labels), len(labels)), options.learning_rate
+    print(f"5. Learning\n   {size:,} pictures in a step, learning rate {rate:g}")
+    blocks = make_blocks(pixels, labels, divisor)
+    each = ThreadPoolExecutor(os.cpu_count()).map if ONE_CORE else map  # else NumPy shares out
+    if options.batch_size:
+        batches = mini_batches(pixels, labels, size, rng, divisor)
+        steps = train(start, lambda parameters: gradient(parameters, *next(batches)), rate)
+    else:
+        steps = train(start, partial(gradient_in_blocks, blocks=blocks, each=each), rate)
+    learnt, seen, seen_test = follow(steps, X_test, y_test, options)
     kept = learnt._replace(W1=learnt.W1 * (255 / divisor))
     if options.save:
         write_whole(options.save, partial(np.savez, **kept._asdict()))
@@ -987,24 +865,22 @@ def study(loaded, options):
     for i, P in enumerate(A2.T[:8]):
         said = f"read as {P.argmax()} ({P.max():4.0%}) {'right' if right[i] else 'WRONG'}"
         print(f"   test picture {i} is {y_test[i]}, {said}")
-    known = gradient_in_blocks(learnt, blocks)[1]  # of all pictures, not of the last batch
-    print(f"   final training accuracy: {known:.1%}")
+    seen[-1] = (len(seen) - 1, *gradient_in_blocks(learnt, blocks)[:2])  # not of the last batch
+    print(f"   final training accuracy: {seen[-1][2]:.1%}")
     print(f"   final test accuracy: {right.mean():.1%} ({right.sum():,} of {len(right):,})")
     if right.sum() <= np.bincount(y_test).max() < len(y_test):
         print("   no better than a guess: try more --iterations, or another --learning-rate")
-    window = len(seen) // 50 if options.batch_size else 1
-    return kept, {
-        "training": plot_training(seen, seen_test, window),
-        "predictions": plot_predictions(pixels_test, y_test, A2),
-        "neurons": plot_neurons(start, learnt, X_test),
-    }
+    figures["training"] = plot_training(seen, seen_test)
+    figures["predictions"] = plot_predictions(pixels_test, y_test, A2)
+    figures["neurons"] = plot_neurons(start, learnt, X_test)
+    return kept
 
 
-def follow(steps, X_test, y_test, options, epoch):
-    """Take the steps to the end or to Ctrl-C, and tell about them; `epoch` steps are an epoch.
+def follow(steps, X_test, y_test, options):
+    """Take the steps, to the end or to Ctrl-C, and tell how training and test pictures fare.
     Returns the last parameters, and (iteration, loss, accuracy) of all steps and of the tests."""
     n, began, seen, seen_test = options.iterations, time.perf_counter(), [], []
-    looks = [n * k // 105 for k in range(106)]  # at the test pictures; each seventh is told about
+    looks = [n * k // 105 for k in range(106)]  # at the test; every seventh is told about
     try:
         for i, (parameters, loss, fraction) in zip(range(n + 1), steps):
             seen.append((i, loss, fraction))
@@ -1018,9 +894,8 @@ def follow(steps, X_test, y_test, options, epoch):
             if i in looks[::7]:
                 seconds = time.perf_counter() - began
                 left = f"{seconds * (n / i - 1):.0f} s left" if 0 < i < n else f"{seconds:.1f} s"
-                share = f"epoch {i / epoch:.1f}" if epoch > 1 else f"train {fraction:.1%}"
-                line = f"   iteration {i:{len(str(n))}}/{n}  loss {loss:.4f}  {share}  "
-                print(line + f"test {seen_test[-1][2]:.1%}  {left}")
+                line = f"   iteration {i:{len(str(n))}}/{n}  loss {loss:.4f}  train {fraction:.1%}"
+                print(line + f"  test {seen_test[-1][2]:.1%}  {left}")
     except KeyboardInterrupt:
         if not seen:
             raise
@@ -1045,9 +920,13 @@ def read_pictures(paths, parameters, figures):
         P = forward(parameters, to_columns(pixels[None])).A2[:, 0]
         several = ", the largest of several digits" if count > 1 else ""
         print(f"   {path}: read as {P.argmax()} ({100 * P.max():.0f} %){several}")
-        rows.append((picture, pixels, P, path.name))
+        rows.append((path.name.encode(errors="replace").decode(), picture, pixels))
     if rows:
-        figures["digits"] = plot_answer(rows)
+        n = min(len(rows), 20)
+        figures["digits"], grid = plt.subplots(n, 4, figsize=(11, 2.2 * n), squeeze=False)
+        for axes, row in zip(grid, rows):
+            plot_answer(axes, *row, parameters)
+        figures["digits"].tight_layout()
     return 0 if len(rows) == len(paths) else 2
 
 
@@ -1055,16 +934,11 @@ FORM = "each row: a label from 0 to 9, then 784 pixels from 0, paper, to 255, in
 MOST = np.array([9] + 784 * [255])  # the largest number in each column
 WHOLE = {f"{number}{end}" for number in range(256) for end in ("", ".0")}
 KINDS = {  # how a file begins, as a regular expression, and what it therefore is
-    rb"\0\0\x08": "MNIST's own format, idx",
-    rb"\x93NUMPY": "a NumPy array, npy",
-    rb"PK\x03\x04": "a zip archive, or NumPy's npz",
-    rb"\x80": "a pickle",
-    rb"PAR1": "a parquet table",
+    rb"\0\0\x08|\x93NUMPY|PK\x03\x04|\x80|PAR1": "binary, as idx, npy, npz, zip, pickle or parquet",
     rb"\x89PNG|\xff\xd8\xff": "a picture: --digit reads it",
-    rb"\xff\xfe|\xfe\xff": "text in UTF-16: save it as UTF-8",
     rb"\x1f\x8b|BZh\d|\xfd7z": "compressed: let its name end in .gz, .bz2 or .xz",
     rb"version https://git-lfs": "a pointer of Git LFS: 'git lfs pull' fetches the file",
-    rb"\s*<": "a web page: the file itself may need a login",
+    rb"\xff\xfe|\xfe\xff": "text in UTF-16: save it as UTF-8",
     rb'("?[A-Za-z][^\r\n]*)?\s*\Z': "an empty file, or a header that no row follows",
     rb'\s*\n"?[A-Za-z]': "a table whose line 1 is empty, with its header below",
     rb'"?ImageId"?,"?Label': "a list of answers without pictures, as in sample_submission.csv",
@@ -1074,7 +948,6 @@ KINDS = {  # how a file begins, as a regular expression, and what it therefore i
     rb'(""|),"?[A-Za-z]': "a table whose column 1 only numbers the rows (pandas: index=False)",
     rb"(([^,\n]*,){785}[^,\n]*\n){2}": "a table of 786 columns, not 785: perhaps with an index",
     rb"(([^,\n]*,){783}[^,\n]*\n){2}": "a table of 784 columns, not 785: perhaps without labels",
-    rb"[A-Za-z]\w*\d,([^,\n]*,){783}[A-Za-z]+\s": "a table whose labels are in the last column",
     rb"(\D.*\s)?\d[^,]*(?=.*\.[1-9])(,-?\d(\.\d*)?(e-..|e.00)?){784}": "a table of divided pixels",
 }
 
@@ -1086,7 +959,7 @@ def causes(path, file):
     yield from (f"this is {KINDS[known]}" for known in KINDS if re.match(known, start))
     first = pd.read_csv(path, header=None, nrows=1, encoding_errors="replace").iat[0, 0]
     lines = csv.reader(map(str.strip, file))
-    for row in islice(filter(None, lines), int(isinstance(first, str)), None):
+    for row in filter(None, islice(lines, int(isinstance(first, str)), None)):
         if len(row) != 785:
             yield f"line {lines.line_num} has {len(row)} columns, not 785, from {row[0][:40]!a} on"
         if not WHOLE.issuperset(row) or float(row[0]) > 9:  # a quick look, which few rows fail
@@ -1098,7 +971,7 @@ def causes(path, file):
 
 def load_or_explain(path, one_label=False):
     """load_digits for a person at a terminal: says in one line what is wrong with a file, where."""
-    cause = 'no such file, or a folder or pipe; another: --data PATH, main(["--data", "PATH"])'
+    cause = 'no such file, or a folder or pipe; name another: --data PATH, main(["--data", "PATH"])'
     if os.path.isfile(path):  # pandas would also open pipes and addresses
         try:
             pixels, labels = load_digits(path)
@@ -1109,10 +982,8 @@ def load_or_explain(path, one_label=False):
             if (labels == labels[0]).all() and not one_label:
                 raise ValueError(f"all labels are {labels[0]}, or are not in column 1")
             return pixels, labels
-        except MemoryError:
-            raise
         except Exception as error:  # pandas has many kinds
-            cause = ascii(" ".join(str(error).split())[:200])[1:-1]
+            cause = ascii(" ".join(str(error).split())[:200])[1:-1] or "not enough memory"
             how = {"encoding": "utf-8-sig", "errors": "replace", "compression": "infer"}
             with suppress(Exception), pd.io.common.get_handle(path, "r", **how) as file:
                 cause = next(causes(path, file.handle), cause)
@@ -1125,8 +996,7 @@ def read_digits(options, rng):
     if options.test_data:
         test = load_or_explain(options.test_data, one_label=True)
     else:  # a tenth of them, at most 1,000
-        size = min(TEST_SIZE, max(len(labels) // 10, 1))
-        (pixels, labels), test = split(pixels, labels, size, rng)
+        (pixels, labels), test = split(pixels, labels, min(TEST_SIZE, -(-len(labels) // 10)), rng)
     tested = set(map(bytes, test[0]))
     new = np.array([bytes(picture) not in tested for picture in pixels])
     if not new.any():
@@ -1150,8 +1020,7 @@ def load_network(path):
     reason = "holds no network that --save wrote"
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = Parameters(**arrays)
-        found = Parameters(*(P.astype(np.float32, casting="same_kind") for P in found))
+            found = Parameters(**{k: P.astype(np.float32) for k, P in arrays.items()})
         wanted = initialize(np.random.default_rng(), hidden=max(1, len(found.W1)))
         if all(P.shape == Q.shape and np.isfinite(P).all() for P, Q in zip(found, wanted)):
             return found
@@ -1174,26 +1043,24 @@ def parse_options(arguments):
                 return value
         raise argparse.ArgumentTypeError(f"{text} is no {type(low).__name__} from {low} to {high}")
 
-    parser = argparse.ArgumentParser(allow_abbrev=False, description="Learns to read handwriting.")
+    parser = argparse.ArgumentParser(allow_abbrev=False, description="Learns to read digits.")
     parser.error = refuse  # in one line
     parser.print_help = lambda: print(parser.format_help())  # not silent when the disk is full
     for name, kind, default, text in (
-        ("--data", Path, default_data(), "table to learn from: a label and 784 pixels a row"),
+        ("--data", Path, DATA, "table to learn from: a label and 784 pixels a row [%(default)s]"),
         ("--test-data", Path, None, "table to be tested on, instead of a part of --data"),
-        ("--iterations", (0, 10**6), 750, "how many steps of gradient descent"),
+        ("--iterations", (0, 10**6), 750, "how many steps of gradient descent [%(default)s]"),
         ("--batch-size", (1, 10**6), None, "pictures in a step, if not all of them"),
-        ("--learning-rate", (1e-9, 1e6), 0.1, "how far to go in each step"),
-        ("--hidden", (1, 10**4), 10, "how many hidden neurons"),
-        ("--seed", (0, 2**32 - 1), SEED, "start of the random numbers"),
-        ("--load", Path, None, "go on from a network that --save saved"),
+        ("--learning-rate", (1e-9, 1e6), 0.1, "how far to go in each step [%(default)s]"),
+        ("--hidden", (1, 10**4), 10, "how many hidden neurons [%(default)s]"),
+        ("--seed", (0, 2**32 - 1), SEED, "start of the random numbers [%(default)s]"),
+        ("--load", Path, None, "go on from a network that --save saved (give the same --seed)"),
         ("--save", Path, None, "save what was learnt, as an .npz file"),
-        ("--figures", Path, Path("figures"), "folder for the pictures, made if need be"),
+        ("--figures", Path, Path("figures"), "folder for the figures [%(default)s]"),
     ):
         form, read = ("FILE", Path) if kind is Path else ("N", partial(number, *kind))
-        text += "" if default is None else " (default: %(default)s)"
         parser.add_argument(name, type=read, default=default, metavar=form, help=text)
-    inits = {"choices": ("uniform", "he"), "help": "how weights start (default: %(default)s)"}
-    parser.add_argument("--init", default="uniform", **inits)
+    parser.add_argument("--init", choices=("uniform", "he"), default="uniform", help="[uniform]")
     parser.add_argument("--digit", type=Path, nargs="+", metavar="FILE", help="pictures to read")
     parser.add_argument("--raw-pixels", action="store_true", help="do not divide pixels by 255")
     parser.add_argument("--no-show", action="store_true", help="save pictures, open no windows")
@@ -1205,14 +1072,13 @@ def parse_options(arguments):
 
 def main(arguments=()):
     """Run the program. Returns its exit status: 0, 2 after an error, 1 or 130 if cut short."""
-    ends = {BrokenPipeError: 1, KeyboardInterrupt: 130}  # cut short: | head, Ctrl-C
-    windows, reason = plt.get_backend(), ""
+    ends, reason = {BrokenPipeError: 1, KeyboardInterrupt: 130}, ""  # cut short: | head, Ctrl-C
     with suppress(AttributeError):  # the output of a notebook has no such thing
         sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)
     try:
         with np.errstate(all="ignore"):  # `follow` looks at the loss itself
             status = run(parse_options(arguments))
-    except (SystemExit, OSError, MemoryError, KeyboardInterrupt) as end:
+    except (SystemExit, OSError, ImportError, MemoryError, KeyboardInterrupt) as end:
         reason = str(end) or "not enough memory: try fewer --hidden neurons or fewer digits"
         status = 0 if reason == "0" else ends.get(type(end), 2)  # --help ends with a 0
     error = f"error: {' '.join(reason.split())}\n" if reason and status == 2 else ""
@@ -1221,8 +1087,6 @@ def main(arguments=()):
             print(words, end="", file=stream, flush=True)
         except OSError:  # it is closed or full: Python shall not try again when it ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    with suppress(ImportError):
-        plt.switch_backend(windows)  # --no-show is over
     return status
 
 
@@ -1232,5 +1096,4 @@ if __name__ == "__main__" and Path(sys.argv[0]).name == Path(globals().get("__fi
 
 # %% [markdown]
 # In a notebook, `main([])` runs the whole program, with options, as in `main(["--seed", "2"])`.
-#
 # What now? docs/Exercises.md has fourteen: predict, break, derive, fool the network, and more.

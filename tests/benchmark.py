@@ -78,9 +78,8 @@ def this_file(pixels, labels, hidden, batch, change=lambda blocks: blocks):
         batches = nn.mini_batches(pixels, labels, batch, np.random.default_rng(0))
         yield from ours(lambda parameters: nn.gradient(parameters, *next(batches)), hidden)
     blocks = change(nn.make_blocks(pixels, labels))
-    cores = os.cpu_count()
-    with ThreadPoolExecutor(cores) as pool:
-        yield from ours(lambda p: nn.gradient_in_blocks(p, blocks, pool.map, cores), hidden)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from ours(lambda p: nn.gradient_in_blocks(p, blocks, pool.map), hidden)
 
 
 # The same without some of the ideas of Part 8.
@@ -103,7 +102,8 @@ def no_bytes(pixels, labels, *size):
 
 
 def no_tiles(pixels, labels, *size):
-    nn.Tiles.most = 0
+    tiles = nn.Tiles.tiles
+    nn.Tiles.tiles = lambda X, rows: tiles(X, 999)  # as for a wide layer
     return this_file(pixels, labels, *size)
 
 
@@ -344,7 +344,7 @@ def main():
         print("held to AVX2:", ", ".join(f"{name}={value}" for name, value in AVX2.items()))
     with tempfile.TemporaryDirectory() as folder:
         rng = np.random.default_rng(nn.SEED)
-        train, _ = nn.split(*nn.load_digits(nn.default_data()), nn.TEST_SIZE, rng)
+        train, _ = nn.split(*nn.load_digits(nn.DATA), nn.TEST_SIZE, rng)
         digits = Path(folder, "digits.npz")
         np.savez(digits, *train)
         ideas = compete(IDEAS, digits, 10)

@@ -40,8 +40,7 @@ def default(digits):
         if divisor not in blocks:
             blocks[divisor] = nn.make_blocks(pixels, labels, divisor)
         with np.errstate(all="ignore"), ThreadPoolExecutor(os.cpu_count()) as pool:
-            shared = {"each": pool.map, "cores": os.cpu_count()}
-            look = partial(nn.gradient_in_blocks, blocks=blocks[divisor], **shared)
+            look = partial(nn.gradient_in_blocks, blocks=blocks[divisor], each=pool.map)
             seen = nn.train(parameters, look, learning_rate)
             return [state for _, state in zip(range(steps + 1), seen)]
 

@@ -68,7 +68,7 @@ def main():
         for path in sorted(options.folder.iterdir())
         if re.search("[0-9]", path.stem) and path.suffix.lower() not in (".tsv", ".md", ".txt")
     }
-    data = nn.load_digits(nn.default_data())
+    data = nn.load_digits(nn.DATA)
     print(f"median stroke of the digits to learn from: {stroke_width(data[0]):.2f}, PEN {nn.PEN}")
     networks = {name: trained(name, data, options.seed) for name in NETWORKS}
     correct, began = dict.fromkeys(NETWORKS, 0), time.perf_counter()

@@ -57,9 +57,9 @@ def test_gradient_in_blocks_is_the_gradient(hidden, m, dtype, tolerance, size):
     parameters = nn.initialize(np.random.default_rng(0), hidden=hidden, dtype=dtype)
     blocks = nn.make_blocks(pixels, labels, size=size)
     expected = nn.gradient(parameters, columns(pixels, dtype), labels)
-    with ThreadPoolExecutor(3) as pool:
-        for shared in ((), (pool.map, 1), (pool.map, 3)):
-            ours = nn.gradient_in_blocks(parameters, blocks, *shared)
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(3) as three:
+        for each in (map, one.map, three.map):
+            ours = nn.gradient_in_blocks(parameters, blocks, each)
             assert_same_look(ours, expected, tolerance)
 
 
@@ -77,7 +77,7 @@ def test_cores_share_the_blocks_out(monkeypatch):
     monkeypatch.setattr(nn, "gradient", meet)
     with ThreadPoolExecutor(2) as pool:
         blocks = nn.make_blocks(pixels, labels, size=64)
-        nn.gradient_in_blocks(nn.initialize(np.random.default_rng(0)), blocks, pool.map, 2)
+        nn.gradient_in_blocks(nn.initialize(np.random.default_rng(0)), blocks, pool.map)
     assert len(seen) == 2 and seen[0] is not seen[1]
 
 
@@ -97,10 +97,33 @@ def test_gradient_in_blocks_of_blank_pictures():
     assert_same_look(ours, nn.gradient(parameters, columns(pixels, np.float64), labels), 1e-12)
 
 
+@pytest.mark.parametrize("line", range(8))
+def test_ctrl_c_leaves_no_wrong_numbers_on_the_desk(line):
+    """Wherever it comes while a block is spread out, the block before is still read rightly."""
+    (X, _), (other, _) = nn.make_blocks(*pictures(128), size=64)
+    W = nn.initialize(np.random.default_rng(0)).W1
+    expected, lines = W @ X, iter(range(8))
+
+    def interrupt(frame, event, _):
+        if frame.f_code is nn.Tiles.tiles.__code__ and event == "line" and next(lines) == line:
+            raise KeyboardInterrupt
+        return interrupt
+
+    before = sys.gettrace()
+    try:
+        sys.settrace(interrupt)
+        W @ other
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(before)
+    assert np.array_equal(W @ X, expected)
+
+
 def test_overflow_in_a_thread_makes_no_noise():
     huge = nn.Parameters(*(P * np.float32(3e38) for P in nn.initialize(np.random.default_rng(0))))
     with np.errstate(all="ignore"), ThreadPoolExecutor(2) as pool:  # a warning would be an error
-        loss, *_ = nn.gradient_in_blocks(huge, nn.make_blocks(*pictures(100)), pool.map, 2)
+        loss, *_ = nn.gradient_in_blocks(huge, nn.make_blocks(*pictures(100)), pool.map)
     assert not np.isfinite(loss)
 
 
@@ -119,7 +142,7 @@ for hidden in (10, 30):
     for workers in (1, 2, 3):
         with ThreadPoolExecutor(workers) as pool:
             def look(parameters):
-                return nn.gradient_in_blocks(parameters, blocks, pool.map, workers)
+                return nn.gradient_in_blocks(parameters, blocks, pool.map)
             start = nn.initialize(np.random.default_rng(1), hidden=hidden)
             for _, (learnt, loss, share) in zip(range(20), nn.train(start, look, 0.1)):
                 pass

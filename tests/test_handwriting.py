@@ -469,34 +469,55 @@ def test_prepared_digits_of_mnist_stay_nearly_as_they_are(digits):
 # What is shown
 
 
-def test_plot_answer(test_digits, tmp_path):
-    pixels = test_digits[0][:3]
-    A2 = np.full((10, 3), 0.05)
-    A2[[4, 7, 1], [0, 1, 2]] = 0.55
-    pictures = [np.full((40, 30), 200.0), np.zeros((10, 50)), np.full((5, 5), 255.0)]
-    names = ["a.png", r"$\no$.png", "c.png"]
-    figure = nn.plot_answer(list(zip(pictures, pixels, A2.T, names)))
+@pytest.mark.parametrize(
+    ("name", "picture"),
+    [
+        ("a.png", np.full((40, 30), 200.0)),
+        (r"$\no$.png", np.zeros((10, 50))),
+        ("c.png", np.full((5, 5), 255.0)),
+    ],
+)
+def test_plot_answer(network, test_digits, tmp_path, name, picture):
+    pixels = test_digits[0][3]
+    _, A1, _, A2 = (A[:, 0] for A in nn.forward(network, nn.to_columns(pixels[None])))
+    figure, axes = nn.plt.subplots(1, 4)
+    nn.plot_answer(axes, "before", np.zeros((9, 9)), test_digits[0][4], network)
+    nn.plot_answer(axes, name, picture, pixels, network)  # nothing is left of what was there
     figure.savefig(tmp_path / "answer.png")
-    panels = np.array(figure.axes).reshape(3, 3)
-    for (left, middle, right), picture, seen, name, said in zip(
-        panels, pictures, pixels, names, (4, 7, 1)
-    ):
-        assert left.get_title() == name
-        assert np.array_equal(left.images[0].get_array(), picture)
-        assert left.images[0].get_clim() == (0, 255)  # an even grey is drawn as that grey
-        assert left.images[0].cmap(0)[:3] == (0, 0, 0)
-        assert np.array_equal(middle.images[0].get_array().ravel(), seen)
-        assert middle.images[0].cmap(0)[:3] == (1, 1, 1)
-        assert right.get_title() == f"read as {said} (55%)"
-        heights = [bar.get_height() for bar in right.patches]
-        assert heights == pytest.approx([55 if i == said else 5 for i in range(10)])
-        colors = [matplotlib.colors.to_hex(bar.get_facecolor()).upper() for bar in right.patches]
-        assert colors == [nn.ORANGE if i == said else nn.BLUE for i in range(10)]
+    left, middle, hidden, right = axes
+    assert left.get_title().replace(r"\$", "$") == name
+    assert not matplotlib.cbook.is_math_text(left.get_title())
+    (image,) = left.images
+    assert np.array_equal(image.get_array(), picture)
+    assert image.get_clim() == (0, 255)  # an even grey is drawn as that grey
+    assert image.cmap(0)[:3] == (0, 0, 0)
+    (image,) = middle.images
+    assert np.array_equal(image.get_array().ravel(), pixels)
+    assert image.cmap(0)[:3] == (1, 1, 1)
+    passed_on, edges, _ = hidden.patches[0].get_data()
+    assert edges.tolist() == [n + 0.5 for n in range(11)]  # neuron 1 stands at 1
+    assert passed_on == pytest.approx(A1)
+    assert hidden.get_ylim()[1] >= passed_on.max()
+    assert all(tick == round(tick) for tick in hidden.get_xticks())
+    said = A2.argmax()
+    assert right.get_title() == f"read as {said} ({A2.max():.0%})"
+    heights = [bar.get_height() for bar in right.patches]
+    assert heights == pytest.approx(100 * A2, abs=1e-3)
+    colors = [matplotlib.colors.to_hex(bar.get_facecolor()).upper() for bar in right.patches]
+    assert colors == [nn.ORANGE if i == said else nn.BLUE for i in range(10)]
 
 
-def test_plot_answer_draws_the_first_twenty(test_digits):
-    rows = [(np.zeros((9, 9)), pixels, np.full(10, 0.1), "x") for pixels in test_digits[0][:30]]
-    assert len(nn.plot_answer(rows).axes) == 60
+def test_the_first_twenty_pictures_are_drawn(network, test_digits, tmp_path, capsys):
+    paths = [tmp_path / f"{i}.png" for i in range(22)]
+    for path, digit in zip(paths, test_digits[0]):
+        Image.fromarray(np.pad(digit.reshape(28, 28), 4)).save(path)
+    figures = {}
+    assert nn.read_pictures(paths, network, figures) == 0
+    grid = np.reshape(figures["digits"].axes, (20, 4))
+    assert [axes.get_title() for axes in grid[:, 0]] == [path.name for path in paths[:20]]
+    answers = [line.split("read as ")[1][0] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert len(answers) == 22
+    assert [axes.get_title()[:9] for axes in grid[:, 3]] == [f"read as {a}" for a in answers[:20]]
 
 
 # The board
@@ -523,7 +544,7 @@ class Hand:
         self.do("button_release", places[-1], 1)
 
     def ink(self):
-        return np.asarray(self.board.images[0].get_array())
+        return 255 - np.asarray(self.board.images[0].get_array())
 
     def seen(self):
         return np.asarray(self.small.images[0].get_array()).ravel()
@@ -575,20 +596,35 @@ def test_board_is_wiped(network, how):
         hand.do("button_release", (50, 50), 3)
     assert not hand.ink().any() and not hand.seen().any() and not any(hand.bars())
     assert hand.ten.get_title() == "read as"
-    assert not hand.hidden.patches[0].get_data().values.any()
+    assert not np.any(hand.hidden.patches[0].get_data().values)
     hand.draw(SEVEN)
     assert hand.ten.get_title().startswith("read as 7")
 
 
 def test_board_ignores_what_is_not_drawing(network):
     hand = Hand(network)
+    hand.do("motion_notify", (50, 50))  # no button is down
     hand.do("button_press", (5, 5), 1, axes=hand.ten)
+    hand.do("motion_notify", (6, 20), axes=hand.ten)
+    hand.do("button_release", (6, 20), 1, axes=hand.ten)
     hand.do("motion_notify", (50, 50))
-    hand.do("button_release", (50, 50), 1)
     hand.do("button_press", (50, 50), 2)
     hand.do("motion_notify", (60, 60))
+    hand.do("button_release", (60, 60), 2)
     assert not hand.ink().any()
     assert "mouse" in hand.board.get_title() and "Right click or key w" in hand.board.get_title()
+
+
+def test_board_draws_no_line_between_strokes(network):
+    """Neither from one stroke to the next, nor to where a stroke comes back from outside."""
+    hand = Hand(network)
+    hand.draw([(20, 20), (20, 90)])
+    hand.draw([(90, 20), (90, 90)])
+    hand.do("button_press", (20, 100), 1)
+    hand.do("motion_notify", (6, 20), axes=hand.ten)
+    hand.do("motion_notify", (90, 100))
+    hand.do("button_release", (90, 100), 1)
+    assert not hand.ink()[:, 40:70].any() and hand.ink()[100, 20] and hand.ink()[100, 90]
 
 
 def test_board_follows_within_a_tenth_of_a_second():
@@ -617,7 +653,7 @@ BOARD = """
         x, y = axes[0].transData.transform([(30, 30), (80, 30), (45, 95)]).T
         print(*x, *y, flush=True)
     def report():
-        ink = (figure.axes[0].images[0].get_array() > 0).sum()
+        ink = (figure.axes[0].images[0].get_array() < 255).sum()
         print(figure.axes[3].get_title(), "|", ink, flush=True)
         window.after(50, report)
     window.after(1000, tell)

@@ -1,16 +1,11 @@
 """The notebook is the script, executed: the same cells, from top to bottom, on the same data, and
 they print what the script shows behind `#->`."""
 
-import os
 import re
-import types
-from pathlib import Path
 
 import make_notebook as tool
 import nbformat
 import pytest
-
-import Neural_Network_from_Scratch as nn
 
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?")
 
@@ -105,31 +100,3 @@ def test_the_stored_outputs_are_those_of_today(stored, executed):
                 assert same(seconds.sub("s", a), seconds.sub("s", b)), new.source
             kinds = [[sorted(o.get("data", {})) for o in cell.outputs] for cell in (old, new)]
             assert kinds[0] == kinds[1]
-
-
-@pytest.mark.parametrize(
-    "place",
-    [
-        "mnist_data/train.csv",
-        "mnist_data/train.csv.gz",
-        "../mnist_data/train.csv",
-        "../mnist_data/train.csv.gz",
-    ],
-)
-def test_a_notebook_finds_the_data(monkeypatch, tmp_path, place):
-    working = tmp_path / "docs"
-    working.mkdir()
-    monkeypatch.chdir(working)
-    # A notebook has no __file__.
-    in_notebook = types.FunctionType(nn.default_data.__code__, {"Path": Path, "os": os})
-    assert in_notebook() == Path("mnist_data", "train.csv.gz")  # to be named when missing
-    with pytest.raises(OSError, match="No such file"):
-        nn.load_digits(in_notebook())
-    if not place.startswith(".."):  # what lies nearer goes first, your own file before ours
-        (tmp_path / "mnist_data").mkdir()
-        (tmp_path / "mnist_data" / "train.csv.gz").touch()
-        (working / "mnist_data").mkdir()
-        (working / "mnist_data" / "train.csv.gz").touch()
-    (working / place).parent.mkdir(exist_ok=True)
-    (working / place).touch()
-    assert in_notebook().resolve() == (working / place).resolve()
