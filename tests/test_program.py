@@ -1054,6 +1054,41 @@ def test_no_show_opens_no_windows_and_leaves_later_plots_alone(program, small, m
         nn.plt.switch_backend(before)
 
 
+def test_pictures_are_png_whatever_the_backend_prefers(small, tmp_path):
+    before = nn.plt.get_backend()
+    nn.plt.switch_backend("svg")
+    try:
+        words = ("--data", small, "--iterations", 0, "--no-show", "--figures", tmp_path / "f")
+        assert nn.main([str(word) for word in words]) == 0
+    finally:
+        nn.plt.switch_backend(before)
+    starts = [path.read_bytes()[:4] for path in (tmp_path / "f").iterdir()]
+    assert starts == 3 * [b"\x89PNG"]
+
+
+def test_a_backend_that_cannot_be_opened_is_one_line(program, small, monkeypatch):
+    """As a matplotlibrc may name it."""
+
+    def cannot(*_, **__):
+        raise ImportError("Cannot load backend 'QtAgg'")
+
+    monkeypatch.setattr(nn.plt, "subplots", cannot)
+    result, _ = program("--data", small, "--iterations", 1)
+    assert "Cannot load backend 'QtAgg'" in one_line_error(result)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
+def test_a_name_that_is_no_unicode(digits, tmp_path):
+    """A `$` as well, which would begin a formula."""
+    path = write_picture(tmp_path / "a.png", digits[0][0])
+    path = path.rename(os.fsdecode(os.fsencode(tmp_path) + b"/\xff$.png"))
+    np.savez(tmp_path / "any.npz", **nn.initialize(np.random.default_rng(0))._asdict())
+    command = ["--load", tmp_path / "any.npz", "--iterations", "0", "--no-show", "--digit", path]
+    result = run(*command, cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (tmp_path / "figures" / "digits.png").exists()
+
+
 def test_main_in_a_notebook_does_not_read_its_arguments(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["ipykernel_launcher.py", "-f", "kernel.json"])
     seen = []
