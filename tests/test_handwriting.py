@@ -539,7 +539,7 @@ class Hand:
     def draw(self, places):
         self.do("button_press", places[0], 1)
         for start, end in pairwise(places):
-            for share in np.linspace(0, 1, 9)[1:]:
+            for share in np.linspace(0, 1, 4)[1:]:
                 self.do("motion_notify", np.add(start, share * np.subtract(end, start)))
         self.do("button_release", places[-1], 1)
 
