@@ -261,7 +261,7 @@ def forward(parameters, X):
 # - `dW2 = dZ2 @ A1.T / m`. z_i contains W2_ij * a_j, so the slope along W2_ij is dz_i * a_j. Row i
 #   of dZ2 meets row j of A1, which adds this up over the examples; / m makes it the mean. So a
 #   column of dZ is about *one example's own loss*, dW and db are about the *mean*. A1 @ dZ2.T,
-#   wrong, is (10, 10) as well: with ten of both the shape does not tell, only Part 4 does.
+#   wrong, is (10, 10) as well: with ten of both the shape does not tell, Part 4 does.
 # - `db2` = row sums of dZ2, / m. b2_i is added to z_i in every example. (The sum over *all* of dZ2
 #   would be 0, always: each column of A2 and of Y sums to 1.)
 # - `dZ1 = (W2.T @ dZ2) * (Z1 > 0)`. a_j enters every z_i, W2_ij times: ten chains, so the sum of
