@@ -1,48 +1,58 @@
-"""What several test files share."""
+"""What several test files share: the digits, the default start, one run of the program."""
 
 # ruff: noqa: E402
 import os
 
-# No setting of one machine shall decide a test: neither here, nor in the programs that tests start.
-for name in "MPLBACKEND", "MATPLOTLIBRC", "COLUMNS", *(k for k in os.environ if k[:6] == "PYTHON"):
-    if name not in ("PYTHONPATH", "PYTHONHOME"):  # by which Python finds itself
-        os.environ.pop(name, None)
+# No setting of one machine shall decide a test: neither here, nor in programs that tests start.
+for name in ("MPLBACKEND", "MATPLOTLIBRC", "COLUMNS", "PYTHONUNBUFFERED", "PYTHONWARNINGS"):
+    os.environ.pop(name, None)
 
 import Neural_Network_from_Scratch as nn  # isort: skip  # first: each matrix product on one core
 
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+
+SCRIPT = Path(nn.__file__)
+
+
+@pytest.fixture(autouse=True)
+def no_windows():
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
 
 
 @pytest.fixture(scope="session")
 def digits():
     """The pixels and labels of the embedded file, read once."""
-    return nn.load_digits(nn.Path(nn.__file__).parent / "mnist_data" / "train.csv.gz")
+    return nn.load_digits(SCRIPT.parent / "mnist_data" / "train.csv.gz")
 
 
 @pytest.fixture(scope="session")
 def default(digits):
-    """What a default run begins with: digits split with the default seed, and the start.
+    """What a default run begins with: its digits, split with the default seed, and its start.
 
-    `after(parameters, learning_rate, steps, divisor=255)` takes steps of full-batch training, and
-    returns what `nn.train` yields before each of them and after the last.
+    `after(parameters, learning_rate, steps)` takes steps of full-batch training, and returns
+    what `nn.train` yields before each of them and after the last.
     """
     rng = np.random.default_rng(nn.SEED)
     (pixels, labels), (pixels_test, labels_test) = nn.split(*digits, nn.TEST_SIZE, rng)
     start = nn.initialize(rng)
-    blocks = {}
+    blocks = nn.make_blocks(pixels, labels)
+    each = nn.start_threads()
 
-    def after(parameters, learning_rate, steps, divisor=255):
-        if divisor not in blocks:
-            blocks[divisor] = nn.make_blocks(pixels, labels, divisor)
-        with np.errstate(all="ignore"), ThreadPoolExecutor(os.cpu_count()) as pool:
-            look = partial(nn.gradient_in_blocks, blocks=blocks[divisor], each=pool.map)
-            seen = nn.train(parameters, look, learning_rate)
-            return [state for _, state in zip(range(steps + 1), seen)]
+    def after(parameters, learning_rate, steps):
+        def of_all(parameters):
+            return nn.gradient_in_blocks(parameters, blocks, each)
+
+        with np.errstate(all="ignore"):
+            return list(nn.train(parameters, of_all, learning_rate, steps))
 
     return SimpleNamespace(
         start=start,
@@ -56,17 +66,15 @@ def default(digits):
 
 
 @pytest.fixture(scope="session")
-def trained(default):
-    """The default network, trained once for all tests: 750 steps on the full batch.
+def default_run(tmp_path_factory):
+    """One run of the program with its default options, for all tests that need what it learns.
 
-    Beside what `default` holds: learnt, seen and seen_test, which are lists of (iteration, loss,
-    accuracy); the test pictures are looked at before every tenth step and after the last.
+    Holds output (text), folder (with the figures and network.npz) and learnt (Parameters).
     """
-    states = default.after(default.start, 0.1, 750)
-    seen, seen_test = [], []
-    for iteration, (parameters, loss, fraction) in enumerate(states):
-        seen.append((iteration, loss, fraction))
-        if iteration % 10 == 0:
-            test = nn.gradient(parameters, default.X_test, default.labels_test)
-            seen_test.append((iteration, *test[:2]))
-    return SimpleNamespace(**vars(default), learnt=states[-1][0], seen=seen, seen_test=seen_test)
+    folder = tmp_path_factory.mktemp("run")
+    command = [sys.executable, SCRIPT, "--no-show", "--figures", folder]
+    command += ["--save", folder / "network.npz"]
+    result = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    assert result.returncode == 0, result.stderr
+    learnt = nn.load_network(folder / "network.npz")
+    return SimpleNamespace(output=result.stdout, folder=folder, learnt=learnt)
