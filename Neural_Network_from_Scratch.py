@@ -1123,13 +1123,21 @@ def initialize_he(rng, hidden=10):
 
 # %%
 import argparse
+import gzip
 import tempfile
 import traceback
 import zipfile
+from contextlib import suppress
 
 FORM = "expected: a label from 0 to 9, then 784 pixels from 0, paper, to 255, ink"
-LABELS = {str(number) for number in range(10)} | {f"{number}.0" for number in range(10)}
+DIGITS = {str(number) for number in range(10)} | {f"{number}.0" for number in range(10)}
 SHADES = {str(number) for number in range(256)} | {f"{number}.0" for number in range(256)}
+BROKEN = (
+    ValueError,
+    EOFError,
+    gzip.BadGzipFile,
+    zipfile.BadZipFile,
+)  # what pandas raises
 
 
 def parse_options(arguments):
@@ -1157,6 +1165,8 @@ def parse_options(arguments):
             parser.error("--batch-size, --hidden and --learning-rate must be above 0")
     if options.load and (options.hidden or options.init):
         parser.error("--load brings a finished network: leave out --hidden and --init")
+    if options.load and not options.load.is_file():
+        parser.error(f"--load: there is no file {options.load}")
     for path in options.digit:
         if not path.is_file():
             parser.error(f"--digit: there is no file {path}")
@@ -1183,8 +1193,10 @@ def find_fault(path):
             if len(cells) != 1 + PIXELS:
                 return f"line {line} has {len(cells)} columns, not 785: {text[:20]!a}"
             for column, cell in enumerate(cells, 1):
-                if cell not in (LABELS if column == 1 else SHADES):
-                    return f"line {line}, column {column}: {cell[:20]!a} is out of place"
+                if cell not in (DIGITS if column == 1 else SHADES):
+                    place = f"line {line}, column {column}"
+                    most = 9 if column == 1 else 255
+                    return f"{place}: {cell[:20]!a} is no whole number from 0 to {most}"
     return "there is no row of digits"
 
 
@@ -1192,10 +1204,11 @@ def read_digits(path):
     """What `load_digits` returns. A ValueError names the file, the line and the column."""
     try:
         return load_digits(path)
-    except ValueError as error:
-        raise ValueError(f"{path}: {find_fault(path)}; {FORM}") from error
-    except (EOFError, zipfile.BadZipFile) as error:  # a broken archive
-        raise ValueError(f"{path}: {error}; {FORM}") from error
+    except BROKEN as error:
+        fault = error
+        with suppress(*BROKEN):
+            fault = find_fault(path)
+        raise ValueError(f"{path}: {fault}; {FORM}") from error
 
 
 def choose_digits(data, test_data, rng):
