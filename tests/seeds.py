@@ -16,39 +16,30 @@ SCRIPT = Path(__file__).resolve().parents[1] / "Neural_Network_from_Scratch.py"
 
 
 def measure(seed, options):
-    """Run the program; returns training and test accuracy in %, and its seconds of training.
-
-    Returns its error message instead if there is one.
-    """
+    """Run the program; returns training and test accuracy in %, and its seconds of training."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, SCRIPT, "--no-show", "--figures", folder, "--seed", str(seed)]
-        result = subprocess.run([*command, *options], capture_output=True, text=True)
-    if result.returncode:
-        return result.stderr.strip()
-    patterns = (
-        r"final training accuracy: ([0-9.]+)%",
-        r"final test accuracy: ([0-9.]+)%",
-        r"iteration ([0-9]+)/\1 .* ([0-9.]+) s\n",
-    )
-    return [float(re.search(pattern, result.stdout).groups()[-1]) for pattern in patterns]
+        command = [sys.executable, SCRIPT, "--no-show", "--figures", folder]
+        command += ["--seed", str(seed), *options]
+        result = subprocess.run(command, capture_output=True, text=True, check=True)
+    train = re.search(r"final training accuracy: ([0-9.]+)%", result.stdout)[1]
+    test = re.search(r"final test accuracy: ([0-9.]+)%", result.stdout)[1]
+    seconds = re.findall(r"iteration .* ([0-9.]+) s\n", result.stdout)[-1]
+    return float(train), float(test), float(seconds)
 
 
 def main(seeds="20", *options):
     results = []
     for seed in range(int(seeds)):
-        result = measure(seed, options)
-        if isinstance(result, str):
-            print(f"seed {seed:2}   {result}", flush=True)
-            continue
-        results.append(result)
-        train, test, seconds = result
+        train, test, seconds = measure(seed, options)
+        results.append((train, test))
         print(
-            f"seed {seed:2}   train {train:.1f} %   test {test:.1f} %   {seconds:.1f} s", flush=True
+            f"seed {seed:2}   train {train:.1f} %   test {test:.1f} %   {seconds:.1f} s",
+            flush=True,
         )
-    for name, values in zip(("train", "test"), np.array(results).T):
-        mean, deviation = values.mean(), values.std(ddof=1)
-        print(f"{name}: mean {mean:.1f} %, standard deviation {deviation:.1f}, ", end="")
-        print(f"range {values.min():.1f} to {values.max():.1f} %")
+    for name, values in zip(("train", "test"), np.transpose(results)):
+        spread = f"standard deviation {values.std(ddof=1):.1f}"
+        span = f"range {values.min():.1f} to {values.max():.1f} %"
+        print(f"{name}: mean {values.mean():.1f} %, {spread}, {span}")
 
 
 if __name__ == "__main__":
