@@ -1,4 +1,4 @@
-"""The recipes of the section "Data of your own" do what they say: they are run as they stand."""
+"""The recipes of docs/Data.md do what they say: each is run, as it stands, on a small file."""
 
 import gzip
 import io
@@ -13,32 +13,14 @@ from PIL import Image
 
 import Neural_Network_from_Scratch as nn
 
-TEXT = Path(__file__).resolve().parents[1] / "README.md"
-SECTION = TEXT.read_text(encoding="utf-8").partition("## Data of your own\n")[2].split("\n## ")[0]
-FIRST, *RECIPES = re.findall(r"^```python\n(.*?)^```", SECTION, re.M | re.S)
+PAGE = Path(nn.__file__).parent / "docs" / "Data.md"
+FIRST, *RECIPES = re.findall(
+    r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S
+)
 # Every shade and every digit, and nothing that is the same from left and from right.
-PIXELS = np.random.default_rng(0).integers(0, 256, (20, 28, 28), dtype=np.uint8)
-LABELS = np.random.default_rng(0).permutation(20).astype(np.uint8) % 10
-
-
-def png(picture):
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def run(word):
-    """Run the first lines and the recipe in which the word stands."""
-    (recipe,) = [recipe for recipe in RECIPES if word in recipe]
-    assert len(recipe.splitlines()) <= 6
-    names = {}
-    exec(FIRST + recipe, names)
-    return names
-
-
-def written():
-    """What the program reads of the file that a recipe has written."""
-    return nn.load_or_explain(Path("mine.csv.gz"))
+RNG = np.random.default_rng(0)
+PIXELS = RNG.integers(0, 256, (20, 28, 28), dtype=np.uint8)
+LABELS = RNG.permutation(20).astype(np.uint8) % 10
 
 
 @pytest.fixture(autouse=True)
@@ -46,81 +28,191 @@ def in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+def packed(name, header, content):
+    """Write a file as idx has it: a header of whole numbers, big end first, and bytes."""
+    header = np.array(header, ">i4")
+    Path(name).write_bytes(gzip.compress(header.tobytes() + content.tobytes()))
+
+
 def table(labels=LABELS):
-    pixels = pd.DataFrame(PIXELS.reshape(20, 784), columns=[f"pixel{i + 1}" for i in range(784)])
-    return pixels.assign(label=labels)[["label", *pixels.columns]]
+    columns = [f"pixel{i + 1}" for i in range(784)]
+    pixels = pd.DataFrame(PIXELS.reshape(20, 784), columns=columns)
+    pixels.insert(0, "label", labels)
+    return pixels
 
 
-def idx():
-    for name, header, content in (
-        ("images-idx3", [0x803, 20, 28, 28], PIXELS),
-        ("labels-idx1", [0x801, 20], LABELS),
-    ):
-        packed = gzip.compress(np.array(header, ">i4").tobytes() + content.tobytes())
-        Path(f"train-{name}-ubyte.gz").write_bytes(packed)
+def make_folder():
+    for i, (label, picture) in enumerate(zip(LABELS, PIXELS)):
+        folder = Path("digits", str(label))
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(folder / f"{i:04}.png")
 
 
-def npz():
-    np.savez("mnist.npz", x_train=PIXELS, y_train=LABELS, x_test=PIXELS[:1], y_test=LABELS[:1])
+def make_idx():
+    packed("train-images-idx3-ubyte.gz", [0x803, 20, 28, 28], PIXELS)
+    packed("train-labels-idx1-ubyte.gz", [0x801, 20], LABELS)
 
 
-def pickled():
-    part = (PIXELS.reshape(20, 784) / np.float32(256), LABELS.astype(np.int64))  # as there
+def make_emnist():
+    sideways = np.ascontiguousarray(PIXELS.swapaxes(1, 2))
+    packed("emnist-digits-train-images-idx3-ubyte.gz", [0x803, 20, 28, 28], sideways)
+    packed("emnist-digits-train-labels-idx1-ubyte.gz", [0x801, 20], LABELS)
+
+
+def make_qmnist():
+    labels = np.arange(160).reshape(20, 8).astype(">i4")
+    labels[:, 0] = LABELS
+    packed("qmnist-train-images-idx3-ubyte.gz", [0x803, 20, 28, 28], PIXELS)
+    packed("qmnist-train-labels-idx2-int.gz", [0xC02, 20, 8], labels)
+
+
+def make_npz():
+    np.savez(
+        "mnist.npz", x_train=PIXELS, y_train=LABELS, x_test=PIXELS[:1], y_test=LABELS[:1]
+    )
+
+
+def make_kmnist():
+    np.savez("kmnist-train-imgs.npz", PIXELS)
+    np.savez("kmnist-train-labels.npz", LABELS)
+
+
+def make_pickle():
+    part = (PIXELS.reshape(20, 784) / np.float32(256), LABELS.astype(np.int64))
     with gzip.open("mnist.pkl.gz", "wb") as file:
         pickle.dump((part, part, part), file, protocol=2)
 
 
-def openml():
+def make_openml():
     columns = table().rename(columns={"label": "class"})
     columns[[*columns.columns[1:], "class"]].to_csv("mnist_784.csv", index=False)
 
 
-@pytest.mark.parametrize(
-    ("make", "word"),
-    [(idx, "idx3"), (npz, '"mnist.npz"'), (pickled, "pickle.load"), (openml, "mnist_784")],
-)
-def test_recipe(make, word):
-    make()
+def run(word):
+    """Run the first lines and the one recipe in which the word stands."""
+    (recipe,) = [recipe for recipe in RECIPES if word in recipe]
+    exec(FIRST + recipe, {})
+
+
+def assert_written(pixels, labels):
+    """The program reads this from what a recipe wrote."""
+    found_pixels, found_labels = nn.read_digits(Path("mine.csv.gz"))
+    assert np.array_equal(found_pixels, np.reshape(pixels, (len(pixels), 784)))
+    assert found_labels.tolist() == list(labels)
+
+
+FORMS = {
+    '"train-images-idx3': make_idx,
+    "emnist": make_emnist,
+    "qmnist": make_qmnist,
+    '"mnist.npz"': make_npz,
+    "kmnist": make_kmnist,
+    "pickle.load": make_pickle,
+    "mnist_784": make_openml,
+}
+
+
+@pytest.mark.parametrize("word", FORMS)
+def test_recipe(word):
+    FORMS[word]()
     run(word)
-    pixels, labels = written()
-    assert np.array_equal(pixels, PIXELS.reshape(20, 784))
-    assert np.array_equal(labels, LABELS)
+    assert_written(PIXELS, LABELS)
+
+
+def test_folders_of_ready_pictures():
+    make_folder()
+    run("pictures = [np.asarray(Image.open(path)")
+    order = np.argsort(LABELS, kind="stable")
+    assert_written(PIXELS[order], LABELS[order])
+
+
+def test_folders_of_photographs(digits):
+    """The first digit of each kind, enlarged, black on white."""
+    firsts = [np.flatnonzero(digits[1] == label)[0] for label in range(10)]
+    for label, i in enumerate(firsts):
+        folder = Path("digits", str(label))
+        folder.mkdir(parents=True)
+        paper = 255 - np.kron(digits[0][i].reshape(28, 28), np.ones((4, 4), np.uint8))
+        Image.fromarray(paper).save(folder / "0001.png")
+    run("nn.read_picture(path) for path in paths")
+    read = [
+        nn.read_picture(Path("digits", str(label), "0001.png")) for label in range(10)
+    ]
+    assert_written(read, range(10))
 
 
 def test_parquet(monkeypatch):
-    """The table as pandas gives it, whether or not something is installed that reads parquet."""
-    images = [{"bytes": png(picture), "path": None} for picture in PIXELS]
+    """The table as pandas gives it, whether or not something is installed that reads it."""
+    images = []
+    for picture in PIXELS:
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, "PNG")
+        images.append({"bytes": buffer.getvalue(), "path": None})
     rows = pd.DataFrame({"image": images, "label": LABELS})
-    monkeypatch.setattr(pd, "read_parquet", {"train-00000-of-00001.parquet": rows}.__getitem__)
+    monkeypatch.setattr(pd, "read_parquet", {"train-00000-of-00001.parquet": rows}.get)
     run("read_parquet")
-    pixels, labels = written()
-    assert np.array_equal(pixels, PIXELS.reshape(20, 784))
-    assert np.array_equal(labels, LABELS)
+    assert_written(PIXELS, LABELS)
 
 
-@pytest.mark.parametrize("letters", [np.arange(20) * 7 % 26, list("QWERTYUIOPASDFGHJKLZ")])
+def small_digits(digits, side):
+    """The first 20 digits, shrunk; ink from 0 to 1."""
+    pictures = [Image.fromarray(row.reshape(28, 28)) for row in digits[0][:20]]
+    small = [
+        np.asarray(picture.resize((side, side), Image.Resampling.BOX))
+        for picture in pictures
+    ]
+    return np.array(small) / 255, digits[1][:20]
+
+
+def test_8_by_8_and_16_by_16(digits):
+    ink, labels = small_digits(digits, 8)
+    sixteenths = np.round(16 * ink)
+    np.save("digits_8x8.npy", sixteenths)
+    np.save("digits_8x8_labels.npy", labels)
+    run("digits_8x8")
+    assert_written([nn.prepare(picture / 16) for picture in sixteenths], labels)
+
+    ink, labels = small_digits(digits, 16)
+    usps = np.column_stack([labels, 2 * ink.reshape(20, 256) - 1])
+    np.savetxt("zip.train.gz", usps, fmt="%.4f")
+    run("zip.train")
+    shades = (np.round(2 * ink - 1, 4) + 1) / 2
+    assert_written([nn.prepare(picture) for picture in shades], labels)
+
+    black = (ink > 0.4).astype(float)
+    semeion = np.column_stack([black.reshape(20, 256), np.eye(10)[labels]])
+    np.savetxt("semeion.data", semeion, fmt="%.4f")
+    run("semeion")
+    assert_written([nn.prepare(picture) for picture in black], labels)
+
+
+@pytest.mark.parametrize(
+    "letters", [np.arange(20) * 7 % 26, list("QWERTYUIOPASDFGHJKLZ")]
+)
 def test_letters(letters):
     table(letters).to_csv("sign_mnist_train.csv", index=False)
     run("sign_mnist")
-    pixels, labels = written()
-    kept = [i for i in range(20) if letters[i] in sorted(letters)[:10]]
-    assert np.array_equal(pixels, PIXELS.reshape(20, 784)[kept])
-    assert labels.tolist() == [sorted(letters).index(letters[i]) for i in kept]
-    assert sorted(labels) == list(range(10))
+    kinds = sorted(letters)[:10]
+    kept = [i for i in range(20) if letters[i] in kinds]
+    assert_written(PIXELS[kept], [kinds.index(letters[i]) for i in kept])
 
 
 def test_submission():
     table().drop(columns="label").to_csv("test.csv", index=False)
     parameters = nn.initialize(np.random.default_rng(3))
-    np.savez("mine.npz", **parameters._asdict())
+    nn.save_network(Path("mine.npz"), parameters)
     run("submission")
-    answers = nn.forward(parameters, nn.to_columns(PIXELS.reshape(20, 784))).A2.argmax(axis=0)
+    answers = nn.forward(parameters, nn.to_columns(PIXELS.reshape(20, 784))).A2.argmax(
+        axis=0
+    )
     lines = Path("submission.csv").read_text().splitlines()
     assert len(set(answers)) > 1
-    assert lines == ["ImageId,Label", *(f"{i},{answer}" for i, answer in enumerate(answers, 1))]
+    assert lines == [
+        "ImageId,Label",
+        *[f"{i},{answer}" for i, answer in enumerate(answers, 1)],
+    ]
 
 
 def test_every_recipe_is_run():
-    words = ["idx3", '"mnist.npz"', "pickle.load", "read_parquet", "mnist_784", "sign_mnist"]
-    words += ["submission"]
-    assert [sum(word in recipe for word in words) for recipe in RECIPES] == [1] * len(words)
+    """FORMS, and eight more: two of folders, parquet, 8 by 8, two of 16 by 16, letters, Kaggle's."""
+    assert len(RECIPES) == len(FORMS) + 8
