@@ -175,7 +175,7 @@ def one_hot(labels, classes=CLASSES):
 # X, X_test = to_columns(pixels), to_columns(pixels_test)
 # print(X.shape, one_hot(y).shape, X_test.shape)
 # #-> (784, 41000) (10, 41000) (784, 1000)
-# plt.imshow(pixels_test[8].reshape(28, 28), cmap="gray_r")  # our 2
+# plt.imshow(pixels_test[8].reshape(28, 28), cmap="gray_r");  # our 2
 
 # %% [markdown]
 # ## Part 2: The network
@@ -562,9 +562,10 @@ def train(parameters, gradient_of_step, learning_rate, steps):
 #         two = forward(learnt, X_test[:, [8]]).A2[:, 0].round(2)
 #         print(f"{step:3} steps: loss {loss:.2f}, right {fraction:3.0%}, our 2", two)
 # #->   0 steps: loss 3.21, right  9%, our 2 [0.04 0.05 0.01 0.02 0.06 0.65 0.03 0.01 0.1  0.02]
-# #->  10 steps: loss 2.25, right 16%, our 2 [0.09 0.12 0.07 0.08 0.12 0.13 0.09 0.07 0.14 0.08]
-# #-> 100 steps: loss 1.19, right 59%, our 2 [0.07 0.05 0.34 0.16 0.01 0.09 0.06 0.02 0.2  0.01]
-# #-> 750 steps: loss 0.43, right 87%, our 2 [0.01 0.   0.99 0.   0.   0.   0.   0.   0.   0.  ]
+# #->  10 steps: loss 2.25, right 16%, our 2 [0.09 0.12 0.07 0.08 0.12 0.13 0.09 0.06 0.14 0.08]
+# #-> 100 steps: loss 1.19, right 59%, our 2 [0.07 0.05 0.34 0.16 0.01 0.08 0.06 0.02 0.2  0.01]
+# #-> 750 steps: loss 0.43, right 87%, our 2 [0.   0.   0.99 0.   0.   0.   0.   0.   0.   0.  ]
+# plt.plot([loss for _, loss, _ in history]);  # the loss before each step
 
 # %% [markdown]
 # The first steps teach it to be less sure. After 100 its best guess is a 2; in the end it is sure.
@@ -692,11 +693,12 @@ def plot_neurons(before, after, X, most=20):
 
 
 # %% active="ipynb"
-# # Try it: the curves, the predictions, the stencils of this network.
-# history_test = [(0, *evaluate(start, X_test, y_test)), (750, *evaluate(learnt, X_test, y_test))]
-# plot_training(history, history_test)
+# # Try it: the curves, the predictions, the stencils of this network, and number 2 alone.
+# ends = [(0, *evaluate(start, X_test, y_test)), (750, *evaluate(learnt, X_test, y_test))]
+# plot_training(history, ends)
 # plot_predictions(pixels_test, y_test, forward(learnt, X_test).A2)
 # plot_neurons(start, learnt, X_test)
+# plt.matshow((learnt.W1 - start.W1)[2].reshape(28, 28), cmap="RdBu_r");
 
 # %% [markdown]
 # ## Part 7: Your own handwriting
