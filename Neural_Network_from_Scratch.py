@@ -875,8 +875,9 @@ class Answer:
         self.network = network
         page, hidden, answer = axes
         nothing = np.zeros(len(network.W1))
+        edges = np.arange(len(nothing) + 1) - 0.5  # of the bars: number 2 stands above 2
         self.seen = page.imshow(np.zeros((28, 28)), **INK)
-        self.passed_on = hidden.stairs(nothing, fill=True, color=BLUE)
+        self.passed_on = hidden.stairs(nothing, edges, fill=True, color=BLUE)
         self.bars = answer.bar(range(10), np.zeros(10))
         self.words = answer.text(4.5, 108, "", ha="center")
         self.artists = [self.seen, self.passed_on, self.words, *self.bars]
@@ -884,8 +885,10 @@ class Answer:
         page.set(xticks=[], yticks=[])
         hidden.set_title("hidden neurons pass on")
         hidden.set(ylim=(0, 1.05), yticks=[])
+        hidden.locator_params(axis="x", integer=True)
         answer.set_title("its answer in %")
         answer.set(ylim=(0, 120), xticks=range(10))
+        answer.set_yticks([0, 50, 100])
 
     def show(self, pixels):
         """Let the network read 784 pixels from 0 to 255. If all are 0, it says nothing."""
@@ -894,7 +897,8 @@ class Answer:
         P = activations.A2[:, 0]
         self.words.set_text(f"read as {P.argmax()} ({P.max():.0%})")
         if not pixels.any():
-            P = np.zeros(10)
+            A1 = 0 * A1
+            P = 0 * P
             self.words.set_text("")
         self.seen.set_data(pixels.reshape(28, 28))
         self.passed_on.set_data(A1 / max(A1.max(), 1e-9))
