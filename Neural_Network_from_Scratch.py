@@ -25,8 +25,8 @@ reads handwriting. All of it is here, with no framework. Run it, then read it fr
 """
 
 # %%
-# Skip this cell: it is for the machine. It gives each matrix product one core, as Part 8 explains,
-# and silences false alarms of Apple's matrix products. Importing this file does nothing else.
+# Skip this cell: it is for the machine. (It gives each matrix product one core, as Part 8 explains,
+# and silences false alarms of Apple's library. Importing this file changes nothing else.)
 import os
 import sys
 import warnings
@@ -64,7 +64,7 @@ DATA = found[0] if found else HERE / PLACES[1]
 # ## Part 1: The data
 # Somebody wrote a 2. A scan in black and white was shrunk to 28 rows of 28 *pixels*, which made the
 # greys: numbers from 0, for paper, to 255, for ink. Here is the middle of it, each pixel as a
-# figure from 0, faint, to 9, for 255, and paper as a dot:
+# figure from 0, faint, to 8, black (only 255 itself would be 9), and paper as a dot:
 #
 #     . . . . . . . . . . . . 0 4 8 8 8 8 8 3
 #     . . . . . . . . . . 0 2 7 8 8 8 8 8 8 3
@@ -82,26 +82,25 @@ DATA = found[0] if found else HERE / PLACES[1]
 #     5 8 6 0 0 3 7 8 8 8 5 . . . 1 2 7 8 7 .
 #     8 8 4 5 8 8 8 7 7 8 8 8 8 8 8 8 8 8 4 .
 #     8 8 8 8 8 7 3 0 0 4 8 8 8 8 8 6 3 0 . .
-#
 # This 2 will go with us through all Parts. It is one of 42,000 pictures that come with this file,
 # as a table: each row holds a *label*, the digit that was meant, and the 784 pixels of one picture.
 # NumPy keeps a table as an *array*. This is what you need to know about arrays for a start:
 #
 #     A = np.array([[1, 2, 3], [4, 5, 6]])    two rows, three columns: the *shape* is (2, 3)
 #     A[1, 2]          is 6                   row 1, column 2: counting begins at 0
-#     A[:, 0]          is [1, 4]              a *slice*: of all rows (:), column 0
-#     A[:, 1:]         is [[2, 3], [5, 6]]    of all rows, the columns from 1 on
+#     A[:, 1:]         is [[2, 3], [5, 6]]    a *slice*: of all rows (:), the columns from 1 on
+#     A[[1, 0]]        is [[4, 5, 6], [1, 2, 3]]      the rows that a list names
 #     A.sum(axis=0)    is [5, 7, 9]           *axis* 0 runs down: a sum for each column
 #     A.sum(axis=1)    is [6, 15]             axis 1 runs along: a sum for each row
 #     A.T              is [[1, 4], [2, 5], [3, 6]]    the *transpose*: rows become columns
 #     A * A            is [[1, 4, 9], [16, 25, 36]]   number by number; so are +, -, / and >
-#
+#     A + [[10], [20]] is [[11, 12, 13], [24, 25, 26]]  a column to each column, a list to each row
 # Before a network sees the pictures, four things happen.
 # - *Some are set aside.* Answering questions that one has seen proves nothing. So the network
 #   learns from 41,000 *training* pictures, and is marked on 1,000 others, the *test* pictures. Our
 #   2 is the first 2 among the test pictures: number 8, counted from 0.
-# - *The table is transposed*: in X a COLUMN is a picture, a convention that lets the formulas stand
-#   as in mathematics. Its shape is (784, m) for m pictures; a list of m numbers has (m,).
+# - *The table is transposed*: in X a COLUMN is a picture. (That is a convention; the end of Part 3
+#   says what follows from it.) X has the shape (784, m) for m pictures, a list of m numbers (m,).
 # - *Pixels are divided by 255*, to lie between 0 and 1. Part 5 shows what happens without.
 # - *Labels become columns too*: a 2 becomes 0 0 1 0 0 0 0 0 0 0. This is called *one-hot*, and it
 #   is what we want the network to say: ten probabilities, with everything on the 2.
@@ -115,11 +114,11 @@ def load_digits(path):
     Raises ValueError if a number is missing or is not one of these.
     """
     first_row = pd.read_csv(path, header=None, nrows=1)
-    skip = 1 if isinstance(first_row.iat[0, 0], str) else 0  # a header begins with a word
+    skip = 1 if isinstance(first_row.iat[0, 0], str) else 0  # a word begins a header
     numbers = pd.read_csv(path, header=None, skiprows=skip, dtype=np.float32)
     table = numbers.astype(np.uint8)  # uint8 holds 0 to 255, and nothing else
-    changed = (table != numbers).any(axis=None)
-    if changed or table.shape[1] != 1 + PIXELS or table[0].max() > 9:
+    changed = (table != numbers).any(axis=None)  # anywhere
+    if changed or table.shape[1] != 1 + PIXELS or table[0].max() > 9:  # [0]: column 0
         raise ValueError("a row is not a label from 0 to 9 and 784 pixels from 0 to 255")
     table = np.ascontiguousarray(table)  # each row in one piece of memory
     return table[:, 1:], table[:, 0]
@@ -128,7 +127,7 @@ def load_digits(path):
 def split(pixels, labels, test_size, rng):
     """Shuffle the rows (a table may be sorted), and set test_size of them aside.
 
-    Returns two pairs (pixels, labels): to learn from, and to be tested on.
+    rng draws random numbers. Returns two pairs (pixels, labels): to learn from, and for the test.
     """
     order = rng.permutation(len(labels))  # 0, 1, 2, ... in random order
     cut = len(labels) - test_size
@@ -184,13 +183,12 @@ def one_hot(labels, classes=CLASSES):
 # of 5 turn the inputs 10, 20, 30 into 1 * 10 + 2 * 20 + 0 * 30 + 5 = 55.
 #
 # A *layer* is some neurons that look at the same inputs. Write the weights of each neuron as a row
-# of a matrix W, the inputs as a column x, the biases as a column b: then W @ x + b holds all their
-# scores at once. `@` is Python's matrix product: row by row, multiply by the column and add up.
+# of a table, the *matrix* W, the inputs as a column x, the biases as a column b: then W @ x + b
+# holds all their scores. `@` is the matrix product: multiply each row by the column and add up.
 #
 #     [1   2  0]   [10]   [5]   [1 * 10 + 2 * 20 + 0 * 30 + 5]   [55]
 #     [0  -1  3] @ [20] + [0] = [0 * 10 - 1 * 20 + 3 * 30 + 0] = [70]
 #                  [30]
-#
 # (2, 3) @ (3, 1) gives (2, 1): the 3s must agree, and vanish. Many pictures side by side are many
 # columns, X: `W @ X + b` does this for each of them, a whole layer; NumPy adds b to every column.
 #
@@ -199,7 +197,6 @@ def one_hot(labels, classes=CLASSES):
 #      pixels         scores      passed on         scores      probabilities
 #         X    ------>  Z1  ------>  A1    ------>    Z2  ------>   A2
 #     (784, m) W1, b1 (10, m) ReLU (10, m) W2, b2  (10, m) softmax (10, m)
-#
 # - The first layer is ten neurons (or more: that is a choice) that look at the pixels. They are
 #   *hidden* between picture and answer. `Z1 = W1 @ X + b1` holds their scores. Each passes on its
 #   score if it is positive, and 0 if not. This is called *ReLU*: `A1 = relu(Z1)`.
@@ -207,14 +204,13 @@ def one_hot(labels, classes=CLASSES):
 #   `Z2 = W2 @ A1 + b2`. *Softmax* turns their scores into ten probabilities: `A2 = softmax(Z2)`.
 #   The digit with the largest one is the answer.
 #
-# Softmax by hand, for the scores 1, 2 and 3: exp(1), exp(2), exp(3) are 2.7, 7.4 and 20.1. Their
-# sum is 30.2. Divide each by the sum: 0.09, 0.24 and 0.67. These are positive and add up to 1.
-#
+# Softmax by hand, for the scores 1, 2 and 3: exp(1), exp(2), exp(3) are 2.72, 7.39 and 20.09, their
+# sum is 30.19. Divide each by the sum: 0.09, 0.24 and 0.67. These are positive and add up to 1.
 # Weights and biases are the *parameters*: 10 * 784 + 10 + 10 * 10 + 10 = 7,960 numbers.
-# - *Why ReLU?* Without it, W2 @ (W1 @ X) = (W2 @ W1) @ X: two layers would be no more than one. It
-#   takes a bend between them, and ReLU is about the simplest bend there is.
-# - *Why exp in softmax?* exp(z), 2.718 to the power z, is positive, keeps the order of the scores,
-#   and turns equal differences into equal ratios: one point of score more is 2.718 times as much.
+# - *Why ReLU?* Without it, W2 @ (W1 @ X) = (W2 @ W1) @ X, for brackets may be moved: two layers
+#   would be no more than one. It takes something between them that is not straight, and ReLU is
+#   about the simplest: flat up to 0, then straight up.
+# - *Why exp?* It is positive, keeps the order, and makes one point more 2.718 times as much.
 
 
 # %%
@@ -250,10 +246,9 @@ tiny_Y = np.array([[1.0, 0.0], [0.0, 1.0]])
 def initialize(rng, inputs=PIXELS, hidden=10, classes=CLASSES, dtype=np.float32):
     """Draw every weight and bias at random, uniformly from -0.5 to 0.5. Returns Parameters.
 
-    Why at random? Hidden neurons with equal weights and biases get equal gradients, and so stay
-    equal: ten times the same one (eqs. 55 and 56). If all are 0, only b2 ever moves.
+    Why at random? Hidden neurons that began equal would stay equal for ever (eqs. 55 and 56).
     """
-    W1 = rng.random((hidden, inputs), dtype) - 0.5
+    W1 = rng.random((hidden, inputs), dtype) - 0.5  # from 0 to 1, less a half
     b1 = rng.random((hidden, 1), dtype) - 0.5
     W2 = rng.random((classes, hidden), dtype) - 0.5
     b2 = rng.random((classes, 1), dtype) - 0.5
@@ -274,23 +269,23 @@ def softmax(Z):
 
     First the largest score of the column, c, is subtracted. This divides each exp by exp(c), and
     their sum too, so the quotients stay as they are. Without it exp(1000) would be infinite, and
-    infinite / infinite is no number. The sum runs down each column, axis 0. np.sum without an axis
-    would add up the whole array, and all pictures would share one denominator.
+    infinite / infinite is no number. The sum runs down each column: with a plain np.sum, all
+    pictures would share one denominator.
 
     >>> softmax(np.array([[1.0], [2.0], [3.0]])).round(2).tolist()
     [[0.09], [0.24], [0.67]]
     """
     E = np.exp(Z - Z.max(axis=0, keepdims=True))  # (10, m) - (1, m) -> (10, m), eq. 14
-    return E / E.sum(axis=0, keepdims=True)  # keepdims: the sums stay a row, (1, m)
+    return E / E.sum(axis=0, keepdims=True)  # keepdims: a row, (1, m), not a list, (m,)
 
 
 def forward(parameters, X):
     """What the network says to the columns of X, (784, m). Returns Activations.
 
-    For the first picture of the tiny network, 1 * 2 - 1 = 1 is passed on, and the scores are
-    0 * 1 + 1 = 1 and 1 * 1 + 0 = 1. For the second, 1 * 0 - 1 = -1 is not passed on.
+    The tiny network's first picture: 1 * 2 - 1 = 1 is passed on, its scores are 0 * 1 + 1 = 1 and
+    1 * 1 + 0 = 1. The second: 1 * 0 - 1 = -1 is not passed on.
 
-    >>> for name, values in forward(tiny, tiny_X)._asdict().items():
+    >>> for name, values in forward(tiny, tiny_X)._asdict().items():  # as a dictionary
     ...     print(name, values.round(2).tolist())
     Z1 [[1.0, -1.0]]
     A1 [[1.0, 0.0]]
@@ -307,7 +302,7 @@ def forward(parameters, X):
 
 # %% active="ipynb"
 # # Try it: what does it say to our 2 before it has learnt anything? "A 5, with 65 %": the weights
-# # are random, and so is the answer. ([8] in brackets: one column stays a column, (784, 1).)
+# # are random, and so is the answer. ([8], not 8, so that the result stays a column.)
 # start = initialize(rng)
 # print(forward(start, X_test[:, [8]]).A2[:, 0].round(2))
 # #-> [0.04 0.05 0.01 0.02 0.06 0.65 0.03 0.01 0.1  0.02]
@@ -319,65 +314,66 @@ def forward(parameters, X):
 # equal chances for all ten, p = 1/10, cost 2.3; a confident mistake, p = 1/1000, 6.9. It is called
 # *cross-entropy*. The loss of m examples (pictures) is the mean of theirs. To our 2 the untrained
 # network gives 0.008, and that costs 4.8. The mean over all training pictures is 3.2, more than the
-# 2.3 of equal chances: random weights make unequal scores, so the untrained network is often sure
-# of something, and mostly wrong.
+# 2.3 of equal chances: random weights make unequal scores, so it is often sure, and mostly wrong.
 #
-# *Slopes.* The slope (partial derivative) of the loss along a number says how many times as far the
-# loss moves when that number alone is nudged. The 7,960 slopes along all parameters together are
-# the *gradient*. The *chain rule* finds them. It has two halves.
+# *Slopes.* The slope of the loss along a number is its derivative, with all other numbers held
+# still (a partial derivative): move that number by 0.001, and the loss moves slope * 0.001. The
+# 7,960 slopes along all parameters are the *gradient*. The *chain rule* finds them, in two halves.
 # - *Slopes along a chain multiply.* Let a = 3 * x and loss = a * a. At x = 1, a is 3, the loss 9.
 #   Nudge x, and a moves 3 times as far. Nudge a by h: (a + h) * (a + h) is 2 * a * h more (h * h is
-#   tiny), 2 * a = 6 times as far. So x moves it 6 * 3 = 18 times as far: x = 1.001 gives 9.018.
+#   tiny), so the loss moves 2 * a = 6 times as far as a, 6 * 3 = 18 times as x: 1.001 gives 9.018.
 # - *Where chains meet, their slopes add up.* Let a = 3 * x, b = 2 * x and loss = a * b. At x = 1
-#   the loss is 3 * 2 = 6. Its slope along a is b = 2, along b it is a = 3. x moves it by way of a
-#   2 * 3 = 6 times as far, by way of b 3 * 2 = 6, together 12 times: x = 1.001 gives 6.012.
+#   the loss is 3 * 2 = 6, its slope along a is b = 2, along b it is a = 3. x moves it by way of a:
+#   2 * 3 = 6 times as far; by way of b: 3 * 2 = 6 times. Together 12 times: 1.001 gives 6.012.
 # - *Two slopes to know.* That of exp(z) is exp(z) itself: exp(2) is 7.389, and exp(2.001) is 7.396.
 #   That of log(s) is 1 / s: log(2) is 0.6931, and log(2.001) is 0.6936.
 #
-# *The tiny network, there and back.* This is its first picture: the pixel is 2, the class is 0. The
-# numbers above the arrows go forward, as `forward` found them. The slopes below come back: dz means
-# the slope of this picture's loss along z. (b1, and the two biases of b2, are not drawn.)
+# *The tiny network, there and back.* This is its first picture: the pixel x is 2, the class is 0.
+# The numbers above the arrows go forward, as `forward` found them. The slopes below come back: dZ1
+# means the slope of this picture's loss along Z1. a is A1; z_0 and z_1 are the two scores in Z2.
 #
-#                                            W2 = 0
-#                                       .------------->   z0 = 1   ----.
-#           W1 = 1          ReLU        |  dW2 = -0.5   dz0 = -0.5      \
-#     x = 2 ------> z = 1 -----> a = 1 -+                                >- p0 = 0.5 -> loss = 0.69
-#          dW1 = 1 dz = 0.5    da = 0.5 |    W2 = 1                     /
-#                                       '------------->   z1 = 1   ----'
-#                                          dW2 = 0.5     dz1 = 0.5
+#                                                W2_0 = 0, b2_0 = 1
+#                                              .------------------>   z_0 = 1   --.
+#         W1 = 1, b1 = -1          ReLU        |    dW2_0 = -0.5     dz_0 = -0.5   \
+#     x = 2 -----------> Z1 = 1 -------> a = 1 +                                    > loss = 0.69
+#           dW1 = 1     dZ1 = 0.5     da = 0.5 |                                   /
+#                                              |  W2_1 = 1, b2_1 = 0              /
+#                                              '------------------>   z_1 = 1   -'
+#                                                   dW2_1 = 0.5      dz_1 = 0.5
+# 1. *Along the scores.* Let s = exp(z_0) + exp(z_1) and p_1 = exp(z_1) / s, the probability of
+#    class 1. The loss is -log(exp(z_0) / s) = log(s) - z_0. Nudge z_1: s moves exp(z_1) times as
+#    far, and log(s) moves exp(z_1) / s = p_1 times as far. So dz_1 = p_1 = 0.5. Nudge z_0: p_0
+#    times as far, less 1 because z_0 is subtracted. So dz_0 = p_0 - 1 = -0.5. In words, *said minus
+#    wanted*: the probability, less 1 for the true class, and less 0 for the other.
+# 2. *Along W2 and b2.* z_0 contains W2_0 * a: nudge W2_0, and z_0 moves a = 1 times as far. So
+#    dW2_0 = dz_0 * a = -0.5 * 1 = -0.5, and dW2_1 = 0.5 * 1 = 0.5. And db2_0 = dz_0, db2_1 = dz_1.
+# 3. *Along a.* Here chains meet: a enters z_0 with the weight 0, and z_1 with the weight 1. So
+#    da = 0 * dz_0 + 1 * dz_1 = 0 * -0.5 + 1 * 0.5 = 0.5.
+# 4. *Along Z1.* ReLU passed Z1 on as it was, which has the slope 1: dZ1 = 0.5 * 1 = 0.5. Had Z1
+#    been negative, a nudge would leave a at 0: the slope would be 0.
+# 5. *Along W1 and b1.* As in 2: dW1 = dZ1 * x = 0.5 * 2 = 1, and db1 = dZ1 = 0.5.
 #
-# 1. *Along the scores.* Call exp(z0) + exp(z1) s. The loss is -log(exp(z0) / s) = log(s) - z0.
-#    Nudge z1: s moves exp(z1) times as far, and log(s) moves exp(z1) / s = p1 times as far: dz1 is
-#    p1. Nudge z0: p0 times as far, less 1 because z0 is subtracted: dz0 is p0 - 1. In words, *said
-#    minus wanted*: the probability, less 1 for the true class and less 0 for the other.
-# 2. *Along W2 and b2.* z0 contains W2 * a, so it moves a = 1 times as far as its weight W2:
-#    dW2 = dz0 * a = -0.5 * 1 = -0.5; for z1 0.5 * 1 = 0.5. It moves as far as its bias: db2 = dz0.
-# 3. *Along a.* Here chains meet: a enters z0 with the weight 0, and z1 with the weight 1. So
-#    da = 0 * dz0 + 1 * dz1 = 0 * -0.5 + 1 * 0.5 = 0.5.
-# 4. *Along z.* ReLU passed z on as it was, which has the slope 1: dz = 0.5 * 1 = 0.5. Had z been
-#    negative, a nudge of z would leave a at 0: the slope would be 0.
-# 5. *Along W1 and b1.* As in 2: dW1 = dz * x = 0.5 * 2 = 1, and db1 = dz = 0.5.
-#
-# The second picture (pixel 0, class 1) has probabilities of 0.73 and 0.27. Said minus wanted is
-# 0.73 and -0.73. Its z = -1 was not passed on, so dz = 0, and dW1 and db1 are 0; as a = 0, so is
-# dW2. The gradient is the mean: dW1 = (1 + 0) / 2 = 0.5, db2 = (-0.5 + 0.73) / 2 = 0.12, and so on.
+# The second picture (x = 0, class 1) has probabilities of 0.73 and 0.27. Said minus wanted is 0.73
+# and -0.73. Its Z1 = -1 was not passed on: dZ1, dW1 and db1 are 0; as a = 0, so is dW2. The
+# gradient is the mean: dW1 = (1 + 0) / 2 = 0.5, and db2 of class 0 is (-0.5 + 0.73) / 2 = 0.12.
 #
 # *The six equations* are these steps for ten scores z_i, ten hidden neurons a_j, 784 pixels and m
-# pictures. A column of dZ2 and dZ1 is about one picture's own loss, dW and db are about the mean.
+# pictures, a column for each. dZ is about each picture's own loss, dW and db about the mean: / m.
 # - `dZ2 = A2 - Y`, (10, m). Step 1: said minus wanted. For our 2 this is the column 0.04 0.05 -0.99
 #   0.02 0.06 0.65 0.03 0.01 0.10 0.02: less of the 5 is wanted, more of the 2.
 # - `dW2 = dZ2 @ A1.T / m`, (10, 10). Step 2: one picture's slope along the weight in row i and
-#   column j is dz_i * a_j. Row i of dZ2 holds dz_i for all pictures, row j of A1 holds a_j. The
-#   product adds up dz_i * a_j over the pictures, and / m makes it the mean.
-# - `db2`, (10, 1): the sum of each row of dZ2, divided by m. Step 2 again. (The sum of *all* of dZ2
-#   is 0, always; and a list, (10,), is taken for a row: b2 - (10,) is (10, 10), without a warning.)
+#   column j is dz_i * a_j. Row i of dZ2 holds dz_i for all pictures, row j of A1 holds a_j, and .T
+#   makes it a column: so the product adds up dz_i * a_j over the pictures. In the tiny network it
+#   is [[-0.5, 0.73], [0.5, -0.73]] @ [[1], [0]] / 2 = [[-0.25], [0.25]].
+# - `db2`, (10, 1): the sum of each row of dZ2, divided by m. Step 2 again. (Without keepdims, db2
+#   is a list, (10,), and b2 - db2 is (10, 10), column minus row, without a word. And the sum of
+#   *all* of dZ2 is always 0: b2 would never learn.)
 # - `dZ1 = (W2.T @ dZ2) * (Z1 > 0)`, (10, m). Steps 3 and 4. a_j enters all ten scores, z_i with the
 #   weight W2_ij. So ten chains meet: da_j = W2_0j * dz_0 + W2_1j * dz_1 + ... + W2_9j * dz_9. These
 #   ten weights are column j of W2. The product multiplies rows by columns, so they must become a
-#   row: that is why W2 is transposed. W2.T @ dZ2 finds da_j for every j and every picture. (The
-#   tiny one: W2.T is [[0, 1]], the column of dZ2 is -0.5, 0.5, and their product
-#   0 * -0.5 + 1 * 0.5.) Then `Z1 > 0`, the *mask*, is 1 where a score was passed on and 0 where
-#   not: ReLU's slope. (For a score of exactly 0, at its *kink*, ReLU has no slope; we take 0.)
+#   row: that is why W2 is transposed. W2.T @ dZ2 finds da_j for every j and every picture. (Tiny:
+#   [[0, 1]] @ the column -0.5, 0.5 is 0 * -0.5 + 1 * 0.5.) Then `Z1 > 0`, the *mask*, is 1 where a
+#   score was passed on and 0 where not: ReLU's slope. (At 0, its *kink*, it has none; we take 0.)
 # - `dW1 = dZ1 @ X.T / m`, (10, 784), and `db1`, (10, 1): step 5. As for W2 and b2, a layer below.
 #
 # *Which transposes must be?* That a column of X is a picture is a convention. The rest follows: dW2
@@ -390,8 +386,8 @@ def cross_entropy(Z2, Y):
     """Mean over the examples of -log(probability of the true digit), from the scores Z2, (10, m).
 
     Why from scores, as log(sum) - z_true? A probability that is too small for float32, below 1e-45
-    or so, becomes 0, and its loss infinite. (And the sum of Y - A2 is no loss: it is always 0.)
-    The tiny network has -log(0.5) = 0.69 and -log(0.27) = 1.31, in the mean
+    or so, becomes 0, and its loss infinite. (A sum of Y - A2 is no loss: it is always 0.) The tiny
+    network's pictures have -log(0.5) = 0.69 and -log(0.27) = 1.31; the mean is
 
     >>> round(float(cross_entropy(forward(tiny, tiny_X).Z2, tiny_Y)), 4)
     1.0032
@@ -431,9 +427,8 @@ def backward(parameters, X, Y, activations):
 # Do not believe the six equations: measure. Nudge a parameter up by a small h, and down: the two
 # losses differ by about 2h times the slope (*central differences*). The *relative error* is how far
 # this slope is from that of `backward`, divided by the largest slope in its array. It comes out as
-# a few times 1e-10, the machine's rounding. The limit is 1e-6: any wrong line exceeds it by far.
-# - *Why float64?* It has 16 digits, float32 7, and to subtract nearly equal losses costs at least
-#   5.
+# a few times 1e-10, the machine's rounding. The limit is 1e-6: a wrong line exceeds it by far.
+# - *Why float64?* Subtracting two nearly equal losses costs 5 digits or more, of 16 or of only 7.
 # - *Why h = 1e-5?* A larger h misses more of how the loss bends; this error grows like h * h. With
 #   a smaller one the rounding weighs more; this error grows like 1 / h (eqs. 50 and 51).
 # - *What it cannot see*: a fault that loss and gradient share, such as labels that are off by one.
@@ -446,22 +441,20 @@ def gradient_check(parameters, X, Y, rng, h=1e-5):
     Nudges up to 20 entries of each parameter array, drawn by rng, and looks at the columns of X,
     (784, m). Raises ValueError if a slope has another shape than its parameter.
     """
-    copies = [P.astype(np.float64) for P in parameters]  # which will be nudged
+    copies = [P.astype(np.float64) for P in parameters]  # a list: for each P a copy
     parameters = Parameters(*copies)
-    farthest = h * max(
-        1, np.abs(X).max()
-    )  # a nudge moves a score by this or less, eq. 54
+    most = h * max(1, np.abs(X).max())  # no nudge moves a score farther, eq. 54
     Z1 = forward(parameters, X).Z1
-    smooth = (np.abs(Z1) > farthest).all(axis=0)  # (m,): not near ReLU's kink,
-    X = X[:, smooth]  # where there is no slope to compare with
+    smooth = (np.abs(Z1) > most).all(axis=0)  # (m,): True if far from ReLU's kink,
+    X = X[:, smooth]  # where there is no slope to compare; only these columns are kept
     Y = Y[:, smooth]
     activations = forward(parameters, X)
     gradients = backward(parameters, X, Y, activations)
     errors = []
-    for name, P, dP in zip(Parameters._fields, parameters, gradients):
+    for name, P, dP in zip(Parameters._fields, parameters, gradients):  # side by side
         if np.shape(dP) != P.shape:
             raise ValueError(f"{name} is {P.shape}, but its gradient is {np.shape(dP)}")
-        largest = max(np.abs(dP).max(), 1e-4)  # where all are nearly 0, rounding is not
+        largest = max(np.abs(dP).max(), 1e-4)  # not rounding / rounding
         count = min(P.size, 20)
         for i in rng.choice(P.size, count, replace=False):
             value = P.flat[i]  # entry i, counted row by row
@@ -478,24 +471,24 @@ def gradient_check(parameters, X, Y, rng, h=1e-5):
 
 # %% active="ipynb"
 # # Try it: break a line of `backward` (swap a sign, drop a / m, forget the mask), and check again.
-# error = gradient_check(start, X_test[:, :50], one_hot(y_test[:50]), rng)
-# print("below 1e-6:", error < 1e-6)
-# #-> below 1e-6: True
+# print(gradient_check(start, X_test[:, :50], one_hot(y_test[:50]), rng) < 1e-6)
+# #-> True
 
 # %% [markdown]
 # ## Part 5: Learning
 # Where a slope is positive, a smaller parameter means less loss; where negative, a larger one. So
 # subtract from each its slope times a small number, the *learning rate*. Doing so once is a *step*,
 # or iteration; again and again, it is *gradient descent*. *Full batch* means that each step looks
-# at all 41,000 pictures, an *epoch*. (Part 9 steps more often.) The learning rate decides how far a
-# step goes. Think of a valley, and of steps 1, 2, 3 through it:
+# at all 41,000 pictures; once through all of them is an *epoch*. (Part 9 steps more often.) The
+# learning rate decides how far a step goes. Think of a valley, and of steps 1, 2, 3 through it:
 #
 #        too small                     right                      too large
-#     \                  /      \                  /      \              3  /
-#      1                /        1                /        \               /
-#       2              /          \              /          1             /
-#        3           /             2           /             \         2 /
-#          ' -. .- '                 '-. 3 .-'                 '-. .- '
+#     \                  /      \                  /      \                  /
+#      1                /        1                /        3                /
+#       2              /          \              /          \              2
+#        3            /            2            /            1            /
+#         \          /              \          /              \          /
+#          '-.____.-'                '-.__3_.-'                '-.____.-'
 
 
 # %%
@@ -506,7 +499,7 @@ def accuracy(A2, labels):
     0.5
     """
     answers = A2.argmax(axis=0)  # in each column the row of the largest
-    return float(np.mean(answers == labels))
+    return float(np.mean(answers == labels))  # True counts 1, False 0
 
 
 def evaluate(parameters, X, labels):
@@ -526,7 +519,7 @@ def gradient(parameters, X, labels):
 
 
 def descend(parameters, gradients, learning_rate):
-    """One step of gradient descent; returns new Parameters. The tiny network's loss was 1.0032:
+    """One step of gradient descent; returns new Parameters. (The tiny network's loss was 1.0032.)
 
     >>> gradients = backward(tiny, tiny_X, tiny_Y, forward(tiny, tiny_X))
     >>> better = descend(tiny, gradients, 0.1)
@@ -535,8 +528,8 @@ def descend(parameters, gradients, learning_rate):
     >>> round(float(cross_entropy(forward(better, tiny_X).Z2, tiny_Y)), 4)
     0.9597
     """
-    moved = [P - learning_rate * dP for P, dP in zip(parameters, gradients)]  # eq. 41
-    return Parameters(*moved)
+    better = [P - learning_rate * dP for P, dP in zip(parameters, gradients)]  # eq. 41
+    return Parameters(*better)  # * hands the entries of a list over one by one
 
 
 def train(parameters, gradient_of_step, learning_rate, steps):
@@ -545,7 +538,7 @@ def train(parameters, gradient_of_step, learning_rate, steps):
     gradient_of_step(parameters) returns what `gradient` returns, for the pictures of its choice.
     `yield` hands something out, and waits until `for ... in train(...):` asks for more.
     """
-    for step in range(steps + 1):
+    for step in range(steps + 1):  # when this loop ends, so does the loop that asks
         loss, fraction, gradients = gradient_of_step(parameters)
         yield step, parameters, loss, fraction
         parameters = descend(parameters, gradients, learning_rate)
@@ -570,20 +563,18 @@ def train(parameters, gradient_of_step, learning_rate, steps):
 # %% [markdown]
 # The first steps teach it to be less sure. After 100 its best guess is a 2; in the end it is sure.
 # - *Which learning rate?* After 100 steps at 0.01, 15 % of the test pictures are right, at 0.1
-#   57 %. At 1 the loss jumps up and down, and still ends lower: 92.4 % after 750 steps (mean of
-#   seeds 0 to 3), more than any other single change brings (Part 9). The default is 0.1 because its
-#   curve is smooth, and can be understood. At 3 and 10, steps leap across the valley, until next to
-#   no picture gives a hidden neuron a positive score. Such a neuron is *dead*: its mask is 0 for
-#   every picture, so its weights never change again. Then only b2 still learns.
+#   57 %. At 1 the loss jumps up and down, and still ends lower: 92 % after 750 steps, more than any
+#   other single change brings (Part 9). The default is 0.1 because its curve is smooth. At 3, steps
+#   leap across the valley, until no picture gives a hidden neuron a positive score. Such a neuron
+#   is *dead*: its mask is 0 for every picture, it never changes again. In the end only b2 learns.
 # - *That is why pixels are divided by 255.* dW1 contains X, and the new W1 meets X again: a step
-#   changes scores by an amount that grows with the *square* of the pixels. Undivided, it is, all
-#   else equal, 255 * 255 = 65,025 times as much. Two steps kill all ten neurons. After 750 the loss
-#   is 2.30, and 12.3 % of the test pictures are right: those of the 1s, its answer to everything.
-# - *What to expect.* With seeds 0 to 19, each with other test pictures and another start, 87.0 % of
-#   the test pictures are right in the mean, the standard deviation is 1.0 point (tests/seeds.py).
-#   Most of that is luck: read each picture rightly with a chance of 87 %, and of 1,000 pictures 870
-#   are right, give or take 11, as with throws of a coin: sqrt(1000 * 0.87 * 0.13). So one point
-#   means little. Seed 1 is the default because it is typical, with 86.9 %.
+#   changes scores by an amount that grows with the *square* of the pixels, undivided
+#   255 * 255 = 65,025 times as much. Two steps kill all ten neurons. After 750 the loss is 2.30,
+#   and 12.3 % of the test pictures are right: those of the 1s, its answer to everything.
+# - *What to expect.* Seeds 0 to 19, each with other test pictures and another start, get 87.0 % of
+#   them right in the mean; the standard deviation is 1.0 (tests/seeds.py). Most of that is luck:
+#   with a chance of 87 % each, 870 of 1,000 are right, give or take 11, as with throws of a coin.
+#   Seed 1, the default, is typical: 86.9 %.
 #
 # **The algorithm is complete.** What follows looks at it, plays with it, speeds it up, and wraps it
 # into a program. (In the spirit of Andrej Karpathy's microgpt: everything else is just efficiency.)
