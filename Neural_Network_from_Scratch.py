@@ -583,9 +583,9 @@ def train(parameters, gradient_of_step, learning_rate, steps):
 # ## Part 6: Looking inside
 # Lay the 784 weights of a hidden neuron out as 28 by 28, and they are a stencil: ink where a weight
 # is positive raises the neuron's score, ink where it is negative lowers it. Below is the neuron
-# that does most for our 2, number 2 counted from 0, and the same middle of the picture: + where
-# training raised a weight, - where it lowered one, by a quarter of the largest change or more. (Of
-# the weights themselves one would see little: the noise of the start is mostly still there.)
+# that adds most to our picture's score for a 2, number 2 counted from 0, and the same middle of the
+# picture: + where training raised a weight, - where it lowered one, by a quarter of the largest
+# change or more. (The weights themselves show little but the noise of the start.)
 #
 #               + + + + + + + + +
 #           + + + + + + + + +
@@ -604,8 +604,9 @@ def train(parameters, gradient_of_step, learning_rate, steps):
 #                 + +       + + + + + + + + +
 #               + + +     + + + + + + + + +
 #
-# These are the bow, the loop and the foot of a 2. The neuron passes on 6.9 for our 2. Over the test
-# pictures it passes on 10.5 in the mean of the 2s, and 0.9 in the mean of the 9s.
+# These are the bow, the loop and the foot of most 2s; the bow of ours lies farther right. So the
+# neuron passes on 6.9 for our 2, less than for most: over the test pictures it passes on 10.5 in
+# the mean of the 2s, and 0.9 in the mean of the 9s.
 
 # %%
 BLUE = "#0072B2"  # blue and orange: a pair that the colour-blind can tell apart
@@ -697,19 +698,22 @@ def plot_neurons(before, after, X, most=20):
 # from other strokes. So do to your digit what LeCun, Bottou, Bengio and Haffner did to theirs
 # ("Gradient-based learning applied to document recognition", 1998, section III.A): shrink it into
 # 20 by 20 pixels, and move its centre of mass to the middle of 28 by 28. Before that the digit must
-# be found. These are the steps, and what each is worth: how many of 118 photographs, scans and
-# drawings by other people are read rightly, as they are and cut tightly round the digit, if that
-# step alone is left out (tests/handwriting.py; the large network is that of Part 9).
+# be found. The table has the steps, and what each is worth: of 118 photographs, scans and drawings
+# by other people, so many are read rightly if that step alone is left out. They were read as they
+# are, and cut tightly round the digit, by the default network and by the large one of Part 9
+# (mean of seeds 0 to 2, tests/handwriting.py).
 #
-#                                            as they are           cut tightly
-#                                          default   large       default   large
-#     all steps                              96       113          100      114
-#     open_picture                     (a picture is needed)
-#     darken        ink becomes dark         86        98           87       98
-#     remove_paper  light and shadow go      97       113           97      114
-#     find_digit    its piece of ink         90       103           99      114
-#     thicken       a thin pen               82       108           86      110
-#     prepare       the centre of mass       73       107           72      107
+#                                             as they are          cut tightly
+#     left out                              default   large      default   large
+#     nothing                                  96      113         100      114
+#     darken         make ink dark             86       98          87       98
+#     remove_paper   level the light           97      113          97      114
+#     find_digit     leave the rest out        90      103          99      114
+#     thicken        widen a thin pen          82      108          86      110
+#     prepare        centre of mass            73      107          72      107
+#
+# The small network depends most on the centre of mass, the large one on dark ink. remove_paper is
+# for light from one side and for shadows, which few of these pictures have.
 
 # %%
 from matplotlib.animation import FuncAnimation
@@ -845,7 +849,7 @@ def prepare(ink):
     ink = Image.fromarray(np.uint8(255 * ink))
     ink = fit(ink, 80)  # four times as fine as in the end, to thicken it gently
     ink = ImageOps.expand(ink, 16)  # room to grow
-    ink = fit(thicken(ink), 19)
+    ink = fit(thicken(ink), 19)  # of the 118, more are read than with 20
     down, across = np.indices((ink.height, ink.width))
     top = round(np.average(down, weights=ink)) - 14  # the centre of mass: to the middle
     left = round(np.average(across, weights=ink)) - 14
@@ -952,14 +956,16 @@ class DrawingBoard:
 
 # %% [markdown]
 # ## Part 8: Everything else is efficiency
-# This part finds what `gradient` finds, up to rounding, only sooner. A full-batch step takes 23 ms
-# on two cores with AVX-512 (tests/benchmark.py). Four ideas, one upon the other:
+# This part finds what `gradient` finds, up to rounding, only sooner: you may skip its code. A
+# full-batch step of Part 5 takes 23 ms on two cores with AVX-512, instructions that some processors
+# have for 16 numbers at once (tests/benchmark.py). Four ideas, one upon the other:
 # - *Blocks*, 19.5 ms. The gradient is a sum over examples (eq. 44). So each core takes the next
-#   3,072 pictures, and the results are added up in the order of the blocks. (Rounding hangs on the
-#   order: in another one, the last bits would change from run to run.) NumPy could share out each
-#   product itself, but cores in one product wait for each other: that is why the head gives it one.
+#   3,072 pictures, and the results are added up in the order of the blocks. (For a computer
+#   (0.1 + 0.2) + 0.3 is 0.6000000000000001, and 0.1 + (0.2 + 0.3) is 0.6: in another order, the
+#   last bits would change from run to run.) NumPy could share out each product itself, but cores
+#   in one product wait for each other: that is why the head gives it one core.
 # - *Blank pixels*, 11.6 ms. A pixel that is blank in a whole block adds exactly nothing, to Z1 and
-#   to dW1 (eq. 45). Sorted by the columns where ink begins and ends, blocks leave out 39 %.
+#   to dW1 (eq. 45). Sorted by the columns where ink begins and ends, blocks leave out 39 % of all.
 # - *Bytes*, 9.6 ms. A pixel fits into one byte, float32 takes four, and memory is slower than
 #   arithmetic. So a core turns a block into float32 just before it needs it, in memory that it
 #   keeps, its desk: new memory would cost more than the work. W1 is divided by 255, not the pixels.
@@ -990,9 +996,11 @@ class Tiles(np.ndarray):
         pictures = plain.T if plain.flags.f_contiguous else plain  # as rows, (m, p)
         if left.ndim != 2 or len(left) > 18 or len(pictures) % 64 > 0:
             return left @ plain
-        tiles = pictures.reshape(-1, 64, pictures.shape[1])  # (m / 64, 64, p)
+        m, p = pictures.shape
+        tiles = pictures.reshape(m // 64, 64, p)
         if pictures is plain:  # dZ1 @ X.T
-            parts = left.reshape(len(left), -1, 64).swapaxes(0, 1)  # (m / 64, 10, 64)
+            parts = left.reshape(len(left), m // 64, 64)
+            parts = parts.swapaxes(0, 1)  # (m / 64, 10, 64)
             return (parts @ tiles).sum(axis=0)  # (10, p)
         products = tiles @ left.T  # W1 @ X, as (m / 64, 64, 10)
         return products.reshape(-1, len(left)).T.copy()  # (10, m)
@@ -1017,7 +1025,7 @@ def make_blocks(pixels, labels):
     return blocks
 
 
-@np.errstate(all="ignore")  # a thread does not know the setting of `main`
+@np.errstate(all="ignore")  # no warnings: a thread does not know that `main` says so
 def gradient_of_block(parameters, pixels, ink, labels):
     """What `gradient` returns, for one block."""
     rows = desk.numbers[: pixels.size].reshape(pixels.shape)
@@ -1082,7 +1090,7 @@ def start_threads():
 #   of one: so weights of variance 1 / n keep scores about as large from layer to layer, and 2 / n
 #   makes up for the half that ReLU cuts away (eqs. 66 to 68).
 #
-# To our 2, this network gives a probability of 1.000.
+# The network of the last row gives our 2 a probability of 1.000.
 
 
 # %%
@@ -1103,7 +1111,7 @@ def initialize_he(rng, hidden=10):
 
     From He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", ICCV 2015. Returns Parameters.
     """
-    shaped = initialize(np.random.default_rng(0), hidden=hidden)
+    shaped = initialize(np.random.default_rng(0), hidden=hidden)  # only for the shapes
     arrays = {}
     for name, P in shaped._asdict().items():
         if name.startswith("b"):
@@ -1120,21 +1128,11 @@ def initialize_he(rng, hidden=10):
 
 # %%
 import argparse
-import gzip
 import tempfile
 import traceback
-import zipfile
 from contextlib import suppress
 
 FORM = "expected: a label from 0 to 9, then 784 pixels from 0, paper, to 255, ink"
-DIGITS = {str(number) for number in range(10)} | {f"{number}.0" for number in range(10)}
-SHADES = {str(number) for number in range(256)} | {f"{number}.0" for number in range(256)}
-BROKEN = (
-    ValueError,
-    EOFError,
-    gzip.BadGzipFile,
-    zipfile.BadZipFile,
-)  # what pandas raises
 
 
 def parse_options(arguments):
@@ -1162,6 +1160,8 @@ def parse_options(arguments):
             parser.error("--batch-size, --hidden and --learning-rate must be above 0")
     if options.load and (options.hidden or options.init):
         parser.error("--load brings a finished network: leave out --hidden and --init")
+    if options.save and options.save.is_dir():
+        parser.error(f"--save: {options.save} is a folder; name a file in it")
     if options.load and not options.load.is_file():
         parser.error(f"--load: there is no file {options.load}")
     for path in options.digit:
@@ -1179,33 +1179,44 @@ def make_folder(option, folder):
         raise OSError(f"{option}: {error}") from error
 
 
+def is_whole(cell, most):
+    """Is this the text of a whole number from 0 to `most`?"""
+    try:
+        return float(cell) in range(most + 1)
+    except ValueError:
+        return False
+
+
 def find_fault(path):
     """The first fault of a table that `load_digits` refused, with its line and column."""
     how = {"encoding": "utf-8-sig", "errors": "replace", "compression": "infer"}
+    fault = "there is no row of digits"
     with pd.io.common.get_handle(path, "r", **how) as file:
         for line, text in enumerate(file.handle, 1):
-            cells = [cell.strip(' "\n') for cell in text.split(",")]
-            if line == 1 and cells[0][:1].isalpha():
-                continue  # a header
+            cells = [cell.strip('"') for cell in text.strip().split(",")]
+            if cells == [""] or (line == 1 and cells[0][:1].isalpha()):
+                continue  # a blank line, a header
             if len(cells) != 1 + PIXELS:
                 return f"line {line} has {len(cells)} columns, not 785: {text[:20]!a}"
             for column, cell in enumerate(cells, 1):
-                if cell not in (DIGITS if column == 1 else SHADES):
+                most = 9 if column == 1 else 255
+                if not is_whole(cell, most):
                     place = f"line {line}, column {column}"
-                    most = 9 if column == 1 else 255
                     return f"{place}: {cell[:20]!a} is no whole number from 0 to {most}"
-    return "there is no row of digits"
+            fault = None  # there is one
+    return fault
 
 
 def read_digits(path):
     """What `load_digits` returns. A ValueError names the file, the line and the column."""
+    open(path, "rb").close()  # a missing file or a folder says so itself
     try:
         return load_digits(path)
-    except BROKEN as error:
-        fault = error
-        with suppress(*BROKEN):
+    except Exception as error:  # broken tables and archives raise many kinds
+        fault = None
+        with suppress(Exception):
             fault = find_fault(path)
-        raise ValueError(f"{path}: {fault}; {FORM}") from error
+        raise ValueError(f"{path}: {fault or error}; {FORM}") from error
 
 
 def choose_digits(data, test_data, rng):
@@ -1229,12 +1240,14 @@ def save_network(path, network):
 
 
 def load_network(path):
-    """The Parameters that --save saved. Raises OSError or ValueError if there are none."""
+    """The Parameters that --save saved. Raises OSError, or ValueError if it holds none."""
     with open(path, "rb") as file:
-        arrays = dict(np.load(file)) if zipfile.is_zipfile(file) else {}
-    if set(arrays) != set(Parameters._fields):
-        raise ValueError(f"{path} holds no network that --save of this program wrote")
-    return Parameters(**arrays)
+        try:
+            network = Parameters(**np.load(file))
+            forward(network, np.zeros((PIXELS, 2)))  # do the shapes fit?
+        except Exception as error:  # a file of another kind raises many kinds
+            raise ValueError(f"{path} holds no network: {error}") from error
+    return network
 
 
 def check_gradient(start, X, labels):
@@ -1279,17 +1292,20 @@ def learn(steps, count, X_test, labels_test):
     history_test = []
     told = {count * k // 15 for k in range(16)}
     tested = {count * k // 105 for k in range(106)}
+    W1 = None  # as it was when the test pictures were last looked at
     began = time.perf_counter()
     try:
         for step, learnt, loss, fraction in steps:
             history.append((step, loss, fraction))
             if step in tested or not np.isfinite(loss):
-                dead = not (forward(learnt, X_test).Z1 > 0).any()
-                if dead or not np.isfinite(loss):
-                    fault = f"at step {step} the loss is {loss:.3g}"
-                    if dead:
-                        fault = f"at step {step} all hidden neurons are dead"
+                silent = not (forward(learnt, X_test).Z1 > 0).any()
+                if silent and np.array_equal(W1, learnt.W1):
+                    fault = f"at step {step} all hidden neurons are dead"
                     raise ValueError(f"{fault}: try a smaller --learning-rate")
+                if not np.isfinite(loss):
+                    fault = f"at step {step} the loss is {loss:.3g}"
+                    raise ValueError(f"{fault}: try a smaller --learning-rate")
+                W1 = learnt.W1
                 history_test.append((step, *evaluate(learnt, X_test, labels_test)))
             if step in told:
                 line = f"   iteration {step:{len(str(count))}}/{count}  loss {loss:.4f}"
@@ -1299,6 +1315,8 @@ def learn(steps, count, X_test, labels_test):
         if not history:
             raise
         print(f"   stopped at iteration {step}; here is what came of it so far")
+        if not history_test or history_test[-1][0] < step:
+            history_test.append((step, *evaluate(learnt, X_test, labels_test)))
     return learnt, history, history_test
 
 
@@ -1384,19 +1402,22 @@ def read_handwriting(paths, network):
 
 def open_windows(network):
     """Show the figures, and in front of them a board to draw on, until they are closed."""
-    if plt.figure().canvas.required_interactive_framework is None:
-        print(f"   no board to draw on: {plt.get_backend()} opens no windows")
+    toolkit = plt.gcf().canvas.required_interactive_framework
+    if toolkit is None:
+        print("   Matplotlib found no toolkit that opens windows: so no board to draw on")
         return
     board = DrawingBoard(network)
-    if board.canvas.required_interactive_framework == "tk":
-        window = board.canvas.manager.window
+    if toolkit == "tk":  # other toolkits bring the last window to the front by themselves
+        window = board.figure.canvas.manager.window
         window.attributes("-topmost", True)
-    print("   close the windows to end")
+        window.after(1000, window.attributes, "-topmost", False)
+    print("   draw in the window that has opened; close all windows to end")
     plt.show()
 
 
 def run(options):
     """The story of a run. Returns the exit status."""
+    plt.close(plt.figure())  # if Matplotlib cannot draw, say so before learning
     make_folder("--figures", options.figures)
     if options.save:
         make_folder("--save", options.save.parent)
