@@ -1037,21 +1037,21 @@ def gradient_of_block(parameters, pixels, ink, labels):
     return loss, fraction, slopes._replace(W1=dW1)
 
 
-def gradient_in_blocks(parameters, blocks, each=map, gradient_of_one=gradient_of_block):
-    """What `gradient` returns, for all blocks: tuples, of which the last entry is the labels.
+def gradient_in_blocks(parameters, blocks, each=map):
+    """What `gradient` returns, for the pictures of all blocks.
 
     `each` is Python's own map, or that of a pool of threads, which share the blocks.
     """
 
     def work(block):
-        return gradient_of_one(parameters, *block)
+        return gradient_of_block(parameters, *block)
 
-    m = sum(len(block[-1]) for block in blocks)
+    m = sum(len(labels) for _, _, labels in blocks)
     loss = 0.0
     fraction = 0.0
     gradients = [0 * P for P in parameters]
-    for block, result in zip(blocks, each(work, blocks)):  # in order: the same bits
-        share = len(block[-1]) / m  # eq. 46
+    for (_, _, labels), result in zip(blocks, each(work, blocks)):  # always in this order
+        share = len(labels) / m  # eq. 46
         loss += share * result[0]
         fraction += share * result[1]
         gradients = [total + share * dP for total, dP in zip(gradients, result[2])]
@@ -1265,20 +1265,19 @@ def check_gradient(start, X, labels):
 
 def choose_gradient(pixels, labels, batch_size, rng):
     """The gradient_of_step for `train`: on all pictures, or on the next mini-batch."""
-    each = start_threads()
-    blocks = make_blocks(pixels, labels)
-    batches = mini_batches(pixels, labels, batch_size, rng)
+    if batch_size is None:
+        each = start_threads()
+        blocks = make_blocks(pixels, labels)
 
-    def gradient_of_step(parameters):
-        if batch_size is None:
+        def gradient_of_step(parameters):
             return gradient_in_blocks(parameters, blocks, each)
-        X, y = next(batches)
-        if len(y) * len(parameters.W1) < 32_768:  # not worth two cores
+
+    else:
+        batches = mini_batches(pixels, labels, batch_size, rng)
+
+        def gradient_of_step(parameters):
+            X, y = next(batches)
             return gradient(parameters, X, y)
-        half = len(y) // 2
-        first = (X[:, :half], y[:half])
-        second = (X[:, half:], y[half:])
-        return gradient_in_blocks(parameters, [first, second], each, gradient)
 
     return gradient_of_step
 
