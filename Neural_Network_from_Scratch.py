@@ -25,8 +25,8 @@ reads handwriting. All of it is here, with no framework. Run it, then read it fr
 """
 
 # %%
-# Skip this cell: it is for the machine. (It gives each matrix product one core, as Part 8 explains,
-# and silences false alarms of Apple's library. Importing this file changes nothing else.)
+# Skip this, down to PIXELS: it is for the machine. (It gives each matrix product one core, as Part 8
+# explains, and silences false alarms of Apple's library. Importing this file changes nothing else.)
 import os
 import sys
 import warnings
@@ -63,8 +63,8 @@ DATA = found[0] if found else HERE / PLACES[1]
 # %% [markdown]
 # ## Part 1: The data
 # Somebody wrote a 2. A scan in black and white was shrunk to 28 rows of 28 *pixels*, which made the
-# greys: numbers from 0, for paper, to 255, for ink. Here is the middle of it, each pixel as a
-# figure from 0, faint, to 8, black (only 255 itself would be 9), and paper as a dot:
+# greys: numbers from 0, for paper, to 255, for ink. Here is the middle of it, each pixel as one
+# figure, 9 * pixel / 255 rounded down, and paper as a dot:
 #
 #     . . . . . . . . . . . . 0 4 8 8 8 8 8 3
 #     . . . . . . . . . . 0 2 7 8 8 8 8 8 8 3
@@ -82,25 +82,25 @@ DATA = found[0] if found else HERE / PLACES[1]
 #     5 8 6 0 0 3 7 8 8 8 5 . . . 1 2 7 8 7 .
 #     8 8 4 5 8 8 8 7 7 8 8 8 8 8 8 8 8 8 4 .
 #     8 8 8 8 8 7 3 0 0 4 8 8 8 8 8 6 3 0 . .
-# This 2 will go with us through all Parts. It is one of 42,000 pictures that come with this file,
-# as a table: each row holds a *label*, the digit that was meant, and the 784 pixels of one picture.
-# NumPy keeps a table as an *array*. This is what you need to know about arrays for a start:
+# This 2 will go with us through all Parts. It is one of 42,000 in a table: each row is a *label*,
+# the digit that was meant, and the 784 pixels of a picture, line by line: number 400 is in line 14,
+# column 8, as 400 = 14 * 28 + 8. (All counting begins at 0.) NumPy keeps a table as an *array*.
 #
 #     A = np.array([[1, 2, 3], [4, 5, 6]])    two rows, three columns: the *shape* is (2, 3)
-#     A[1, 2]          is 6                   row 1, column 2: counting begins at 0
+#     A[1, 2]          is 6                   row 1, column 2, counted from 0
 #     A[:, 1:]         is [[2, 3], [5, 6]]    a *slice*: of all rows (:), the columns from 1 on
 #     A[[1, 0]]        is [[4, 5, 6], [1, 2, 3]]      the rows that a list names
 #     A.sum(axis=0)    is [5, 7, 9]           *axis* 0 runs down: a sum for each column
 #     A.sum(axis=1)    is [6, 15]             axis 1 runs along: a sum for each row
 #     A.T              is [[1, 4], [2, 5], [3, 6]]    the *transpose*: rows become columns
 #     A * A            is [[1, 4, 9], [16, 25, 36]]   number by number; so are +, -, / and >
-#     A + [[10], [20]] is [[11, 12, 13], [24, 25, 26]]  a column to each column, a list to each row
+#     A + [[10], [20]] is [[11, 12, 13], [24, 25, 26]]    a column is added to every column
+#     A + [10, 20, 30] is [[11, 22, 33], [14, 25, 36]]    a list is added to every row
 # Before a network sees the pictures, four things happen.
-# - *Some are set aside.* Answering questions that one has seen proves nothing. So the network
-#   learns from 41,000 *training* pictures, and is marked on 1,000 others, the *test* pictures. Our
-#   2 is the first 2 among the test pictures: number 8, counted from 0.
-# - *The table is transposed*: in X a COLUMN is a picture. (That is a convention; the end of Part 3
-#   says what follows from it.) X has the shape (784, m) for m pictures, a list of m numbers (m,).
+# - *Some are set aside*: the network learns from 41,000 *training* pictures, and is marked on 1,000
+#   *test* pictures that it never learnt from. Our 2 is the first 2 of these: number 8.
+# - *The table is transposed*: a COLUMN of X is a picture. (A convention: see the end of Part 3.)
+#   For m pictures X has the shape (784, m). A plain list of m numbers, such as labels, has (m,).
 # - *Pixels are divided by 255*, to lie between 0 and 1. Part 5 shows what happens without.
 # - *Labels become columns too*: a 2 becomes 0 0 1 0 0 0 0 0 0 0. This is called *one-hot*, and it
 #   is what we want the network to say: ten probabilities, with everything on the 2.
@@ -146,8 +146,7 @@ def to_columns(pixels):
     array([[0. , 1. , 0. ],
            [0.2, 0.4, 0. ]], dtype=float32)
     """
-    rows = np.divide(pixels, 255, dtype=np.float32)
-    return rows.T
+    return np.divide(pixels, 255, dtype=np.float32).T
 
 
 def one_hot(labels, classes=CLASSES):
@@ -189,8 +188,8 @@ def one_hot(labels, classes=CLASSES):
 #     [1   2  0]   [10]   [5]   [1 * 10 + 2 * 20 + 0 * 30 + 5]   [55]
 #     [0  -1  3] @ [20] + [0] = [0 * 10 - 1 * 20 + 3 * 30 + 0] = [70]
 #                  [30]
-# (2, 3) @ (3, 1) gives (2, 1): the 3s must agree, and vanish. Many pictures side by side are many
-# columns, X: `W @ X + b` does this for each of them, a whole layer; NumPy adds b to every column.
+# (2, 3) @ (3, 1) gives (2, 1): the inner 3s must be equal, the outer numbers are the new shape.
+# Many pictures side by side are the columns of X: `W @ X + b` does the same for each of them.
 #
 # This network has two layers. Here is all of it, each array with its shape:
 #
@@ -208,9 +207,9 @@ def one_hot(labels, classes=CLASSES):
 # sum is 30.19. Divide each by the sum: 0.09, 0.24 and 0.67. These are positive and add up to 1.
 # Weights and biases are the *parameters*: 10 * 784 + 10 + 10 * 10 + 10 = 7,960 numbers.
 # - *Why ReLU?* Without it, W2 @ (W1 @ X) = (W2 @ W1) @ X, for brackets may be moved: two layers
-#   would be no more than one. It takes something between them that is not straight, and ReLU is
-#   about the simplest: flat up to 0, then straight up.
-# - *Why exp?* It is positive, keeps the order, and makes one point more 2.718 times as much.
+#   would be no more than one, and biases change nothing in this. It takes a bend between them, and
+#   ReLU has just one: flat up to 0, then straight up.
+# - *Why exp?* It is positive, keeps the order, and one more point of score multiplies it by 2.718.
 
 
 # %%
@@ -246,7 +245,7 @@ tiny_Y = np.array([[1.0, 0.0], [0.0, 1.0]])
 def initialize(rng, inputs=PIXELS, hidden=10, classes=CLASSES, dtype=np.float32):
     """Draw every weight and bias at random, uniformly from -0.5 to 0.5. Returns Parameters.
 
-    Why at random? Hidden neurons that began equal would stay equal for ever (eqs. 55 and 56).
+    Why at random? Neurons equal in W1, b1 and W2 get equal slopes: they stay equal (eqs. 55, 56).
     """
     W1 = rng.random((hidden, inputs), dtype) - 0.5  # from 0 to 1, less a half
     b1 = rng.random((hidden, 1), dtype) - 0.5
@@ -276,7 +275,7 @@ def softmax(Z):
     [[0.09], [0.24], [0.67]]
     """
     E = np.exp(Z - Z.max(axis=0, keepdims=True))  # (10, m) - (1, m) -> (10, m), eq. 14
-    return E / E.sum(axis=0, keepdims=True)  # keepdims: a row, (1, m), not a list, (m,)
+    return E / E.sum(axis=0, keepdims=True)  # keepdims: sums as a row, (1, m)
 
 
 def forward(parameters, X):
@@ -313,8 +312,9 @@ def forward(parameters, X):
 # -log(p), the natural logarithm: sure and right, p = 1, costs 0; each halving of p costs 0.69 more;
 # equal chances for all ten, p = 1/10, cost 2.3; a confident mistake, p = 1/1000, 6.9. It is called
 # *cross-entropy*. The loss of m examples (pictures) is the mean of theirs. To our 2 the untrained
-# network gives 0.008, and that costs 4.8. The mean over all training pictures is 3.2, more than the
-# 2.3 of equal chances: random weights make unequal scores, so it is often sure, and mostly wrong.
+# network gives 0.008 (0.01 above, rounded), and that costs 4.8. Over all training pictures the mean
+# is 3.2, more than the 2.3 of equal chances: random scores are often sure, and mostly wrong. (Why
+# the logarithm? Confident mistakes shall cost much; and the slopes become simple: see step 1.)
 #
 # *Slopes.* The slope of the loss along a number is its derivative, with all other numbers held
 # still (a partial derivative): move that number by 0.001, and the loss moves slope * 0.001. The
@@ -366,8 +366,8 @@ def forward(parameters, X):
 #   makes it a column: so the product adds up dz_i * a_j over the pictures. In the tiny network it
 #   is [[-0.5, 0.73], [0.5, -0.73]] @ [[1], [0]] / 2 = [[-0.25], [0.25]].
 # - `db2`, (10, 1): the sum of each row of dZ2, divided by m. Step 2 again. (Without keepdims, db2
-#   is a list, (10,), and b2 - db2 is (10, 10), column minus row, without a word. And the sum of
-#   *all* of dZ2 is always 0: b2 would never learn.)
+#   is a list, (10,). Then b2 - db2 is (10, 10), a column minus a row, and NumPy gives no error.
+#   Without axis=1, dZ2.sum() adds up all of dZ2, which gives 0: b2 would never learn.)
 # - `dZ1 = (W2.T @ dZ2) * (Z1 > 0)`, (10, m). Steps 3 and 4. a_j enters all ten scores, z_i with the
 #   weight W2_ij. So ten chains meet: da_j = W2_0j * dz_0 + W2_1j * dz_1 + ... + W2_9j * dz_9. These
 #   ten weights are column j of W2. The product multiplies rows by columns, so they must become a
@@ -376,18 +376,18 @@ def forward(parameters, X):
 #   score was passed on and 0 where not: ReLU's slope. (At 0, its *kink*, it has none; we take 0.)
 # - `dW1 = dZ1 @ X.T / m`, (10, 784), and `db1`, (10, 1): step 5. As for W2 and b2, a layer below.
 #
-# *Which transposes must be?* That a column of X is a picture is a convention. The rest follows: dW2
-# adds up over the m pictures, so the m's must meet, (10, m) @ (m, 10); W2.T @ dZ2 adds up over
-# digits, so these must meet. But shapes prove nothing: the transpose of dW2 is (10, 10) as well.
+# *Which transposes are forced?* That a column of X is a picture is a choice. Then the sums decide:
+# dW2 and dW1 add up over pictures, (10, m) @ (m, 10), so A1 and X are turned; W2.T @ dZ2 adds up
+# over digits. Fitting shapes prove little: with ten neurons W2 @ dZ2 fits too, and it is wrong.
 
 
 # %%
 def cross_entropy(Z2, Y):
     """Mean over the examples of -log(probability of the true digit), from the scores Z2, (10, m).
 
-    Why from scores, as log(sum) - z_true? A probability that is too small for float32, below 1e-45
-    or so, becomes 0, and its loss infinite. (A sum of Y - A2 is no loss: it is always 0.) The tiny
-    network's pictures have -log(0.5) = 0.69 and -log(0.27) = 1.31; the mean is
+    Why from scores, as log(sum) - z_true? A probability too small for float32, below about 1e-45,
+    becomes 0, and its loss infinite. (The sum of Y - A2, often seen as a loss, is always 0.) The
+    tiny network's two pictures cost -log(0.5) = 0.69 and -log(0.27) = 1.31; the mean is
 
     >>> round(float(cross_entropy(forward(tiny, tiny_X).Z2, tiny_Y)), 4)
     1.0032
@@ -428,7 +428,7 @@ def backward(parameters, X, Y, activations):
 # losses differ by about 2h times the slope (*central differences*). The *relative error* is how far
 # this slope is from that of `backward`, divided by the largest slope in its array. It comes out as
 # a few times 1e-10, the machine's rounding. The limit is 1e-6: a wrong line exceeds it by far.
-# - *Why float64?* Subtracting two nearly equal losses costs 5 digits or more, of 16 or of only 7.
+# - *Why float64?* The two losses share some 5 digits, which cancel: of 16, 11 remain; of 7, only 2.
 # - *Why h = 1e-5?* A larger h misses more of how the loss bends; this error grows like h * h. With
 #   a smaller one the rounding weighs more; this error grows like 1 / h (eqs. 50 and 51).
 # - *What it cannot see*: a fault that loss and gradient share, such as labels that are off by one.
@@ -442,11 +442,11 @@ def gradient_check(parameters, X, Y, rng, h=1e-5):
     (784, m). Raises ValueError if a slope has another shape than its parameter.
     """
     copies = [P.astype(np.float64) for P in parameters]  # a list: for each P a copy
-    parameters = Parameters(*copies)
+    parameters = Parameters(*copies)  # * hands the entries of a list over one by one
     most = h * max(1, np.abs(X).max())  # no nudge moves a score farther, eq. 54
     Z1 = forward(parameters, X).Z1
-    smooth = (np.abs(Z1) > most).all(axis=0)  # (m,): True if far from ReLU's kink,
-    X = X[:, smooth]  # where there is no slope to compare; only these columns are kept
+    smooth = (np.abs(Z1) > most).all(axis=0)  # (m,): False if a nudge may cross the kink
+    X = X[:, smooth]  # where there is no slope to compare: keep the other pictures
     Y = Y[:, smooth]
     activations = forward(parameters, X)
     gradients = backward(parameters, X, Y, activations)
@@ -454,15 +454,15 @@ def gradient_check(parameters, X, Y, rng, h=1e-5):
     for name, P, dP in zip(Parameters._fields, parameters, gradients):  # side by side
         if np.shape(dP) != P.shape:
             raise ValueError(f"{name} is {P.shape}, but its gradient is {np.shape(dP)}")
-        largest = max(np.abs(dP).max(), 1e-4)  # not rounding / rounding
+        largest = max(np.abs(dP).max(), 1e-4)  # are all about 0? Then not by them
         count = min(P.size, 20)
-        for i in rng.choice(P.size, count, replace=False):
+        for i in rng.choice(P.size, count, replace=False):  # none twice
             value = P.flat[i]  # entry i, counted row by row
             P.flat[i] = value + h
             loss_above = cross_entropy(forward(parameters, X).Z2, Y)
             P.flat[i] = value - h
             loss_below = cross_entropy(forward(parameters, X).Z2, Y)
-            P.flat[i] = value
+            P.flat[i] = value  # as it was
             slope = (loss_above - loss_below) / (2 * h)  # eq. 49
             error = abs(slope - dP.flat[i]) / largest  # eq. 52
             errors.append(error)
@@ -529,14 +529,14 @@ def descend(parameters, gradients, learning_rate):
     0.9597
     """
     better = [P - learning_rate * dP for P, dP in zip(parameters, gradients)]  # eq. 41
-    return Parameters(*better)  # * hands the entries of a list over one by one
+    return Parameters(*better)
 
 
 def train(parameters, gradient_of_step, learning_rate, steps):
     """Learn: yield (step, parameters, loss, accuracy) before each step, and after the last one.
 
-    gradient_of_step(parameters) returns what `gradient` returns, for the pictures of its choice.
-    `yield` hands something out, and waits until `for ... in train(...):` asks for more.
+    gradient_of_step is a function: it takes parameters, and returns what `gradient` returns.
+    `yield` hands these out and pauses; the next round of `for ... in train(...):` resumes here.
     """
     for step in range(steps + 1):  # when this loop ends, so does the loop that asks
         loss, fraction, gradients = gradient_of_step(parameters)
@@ -561,31 +561,31 @@ def train(parameters, gradient_of_step, learning_rate, steps):
 # plt.plot([loss for _, loss, _ in history]);  # the loss before each step
 
 # %% [markdown]
-# The first steps teach it to be less sure. After 100 its best guess is a 2; in the end it is sure.
+# First it learns to be less sure. After 100 steps its best guess is a 2; in the end it is sure.
 # - *Which learning rate?* After 100 steps at 0.01, 15 % of the test pictures are right, at 0.1
-#   57 %. At 1 the loss jumps up and down, and still ends lower: 92 % after 750 steps, more than any
-#   other single change brings (Part 9). The default is 0.1 because its curve is smooth. At 3, steps
-#   leap across the valley, until no picture gives a hidden neuron a positive score. Such a neuron
-#   is *dead*: its mask is 0 for every picture, it never changes again. In the end only b2 learns.
+#   57 %. At 1 the loss jumps, but ends lower than at 0.1: 92 % after 750 (Part 9). The default is
+#   0.1 because its loss falls smoothly: so you see what a change of yours does. At 3, steps go so
+#   far that a hidden neuron's score is negative for every picture. It is *dead*: its mask is 0, so
+#   are its slopes, and it never changes again. When all are dead, only b2 learns.
 # - *That is why pixels are divided by 255.* dW1 contains X, and the new W1 meets X again: a step
 #   changes scores by an amount that grows with the *square* of the pixels, undivided
 #   255 * 255 = 65,025 times as much. Two steps kill all ten neurons. After 750 the loss is 2.30,
 #   and 12.3 % of the test pictures are right: those of the 1s, its answer to everything.
 # - *What to expect.* Seeds 0 to 19, each with other test pictures and another start, get 87.0 % of
-#   them right in the mean; the standard deviation is 1.0 (tests/seeds.py). Most of that is luck:
-#   with a chance of 87 % each, 870 of 1,000 are right, give or take 11, as with throws of a coin.
-#   Seed 1, the default, is typical: 86.9 %.
+#   them right in the mean, give or take 1.0 (the standard deviation, tests/seeds.py). Drawing 1,000
+#   pictures, each right with a chance of 0.87, alone gives sqrt(1000 * 0.87 * 0.13) = 11 pictures,
+#   or 1.1 %: so most of it is luck. The default, seed 1, is typical: 86.9 %.
 #
 # **The algorithm is complete.** What follows looks at it, plays with it, speeds it up, and wraps it
-# into a program. (In the spirit of Andrej Karpathy's microgpt: everything else is just efficiency.)
+# into a program. (As Andrej Karpathy says of his microgpt: all else is efficiency.)
 
 # %% [markdown]
 # ## Part 6: Looking inside
 # Lay the 784 weights of a hidden neuron out as 28 by 28, and they are a stencil: ink where a weight
-# is positive raises the neuron's score, ink where it is negative lowers it. Below is the neuron
-# that adds most to our picture's score for a 2, number 2 counted from 0, and the same middle of the
-# picture: + where training raised a weight, - where it lowered one, by a quarter of the largest
-# change or more. (The weights themselves show little but the noise of the start.)
+# is positive raises the neuron's score, ink where it is negative lowers it. Below is hidden neuron
+# 2, which adds most to our picture's score for a 2, and the same middle of the picture: + where
+# training raised a weight, - where it lowered one, by a quarter of the largest change or more.
+# (The weights themselves show little but the noise of the start.)
 #
 #               + + + + + + + + +
 #           + + + + + + + + +
@@ -690,6 +690,7 @@ def plot_neurons(before, after, X, most=20):
 # plot_training(history, ends)
 # plot_predictions(pixels_test, y_test, forward(learnt, X_test).A2)
 # plot_neurons(start, learnt, X_test)
+# print(forward(learnt, X_test).A1[2, 8])  # what neuron 2 passes on for our 2
 # plt.matshow((learnt.W1 - start.W1)[2].reshape(28, 28), cmap="RdBu_r");
 
 # %% [markdown]
@@ -994,7 +995,7 @@ class Tiles(np.ndarray):
     def __rmatmul__(self, left):  # left @ self, where self is X, (p, m), or X.T
         plain = np.asarray(self)
         pictures = plain.T if plain.flags.f_contiguous else plain  # as rows, (m, p)
-        if left.ndim != 2 or len(left) > 18 or len(pictures) % 64 > 0:
+        if plain.ndim != 2 or left.ndim != 2 or len(left) > 18 or len(pictures) % 64 > 0:
             return left @ plain
         m, p = pictures.shape
         tiles = pictures.reshape(m // 64, 64, p)

@@ -1,44 +1,46 @@
-"""Part 8: the gradient in blocks is the gradient, and Tiles are the matrix that they stand for."""
+"""Part 8: the gradient in blocks is the gradient, and Tiles are a matrix like any other."""
 
 import os
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import SCRIPT
 
 import Neural_Network_from_Scratch as nn
 
-TYPES = [(np.float32, 1e-5), (np.float64, 1e-12)]  # and how far rounding may go
+ROUNDING = {np.float32: 1e-5, np.float64: 1e-12}  # how far it may go, by type
 
 
-def pictures(m):
-    """Rows of m pictures with ink in a box somewhere, the last of them blank; and their labels."""
+def example(m, hidden=10, dtype=np.float32, ink=255):
+    """Parameters, pixels, labels, and what `gradient` finds. The last picture is blank."""
     rng = np.random.default_rng(m)
-    pixels = np.zeros((m, 28, 28), np.uint8)
-    for picture in pixels[:-1]:
-        (top, left), (height, width) = rng.integers(0, 20, 2), rng.integers(1, 9, 2)
-        box = picture[top : top + height, left : left + width]
-        box[:] = rng.integers(0, 256, box.shape)
-    return pixels.reshape(m, 784), rng.integers(0, 10, m)
+    pixels = rng.integers(0, ink + 1, (m, 28, 28), np.uint8)
+    pixels[:, :4] = 0
+    pixels[: m // 2, :, :8] = 0
+    pixels[m // 2 :, :, 20:] = 0
+    pixels[-1] = 0
+    pixels = pixels.reshape(m, 784)
+    labels = rng.integers(0, 10, m)
+    parameters = nn.initialize(rng, hidden=hidden, dtype=dtype)
+    X = np.divide(pixels, 255, dtype=dtype).T
+    return parameters, pixels, labels, nn.gradient(parameters, X, labels)
 
 
-def columns(pixels, dtype, divisor=255):
-    """The matrix that Tiles stand for."""
-    return np.divide(pixels, divisor, dtype=dtype).T
-
-
-def assert_close(ours, theirs, tolerance):
+def assert_close(ours, theirs, tolerance=1e-12):
+    """Equal in shape and type, and in values relative to the largest."""
     assert ours.shape == theirs.shape
     assert ours.dtype == theirs.dtype
-    assert np.abs(ours - theirs).max(initial=0) <= tolerance * np.abs(theirs).max(initial=0)
+    largest = np.abs(theirs).max(initial=0)
+    assert np.abs(ours - theirs).max(initial=0) <= tolerance * largest
 
 
-def assert_same_look(ours, theirs, tolerance):
+def assert_same(ours, theirs):
     """Loss, accuracy and the four gradients agree."""
+    tolerance = ROUNDING[theirs[2].W1.dtype.type]
     assert ours[0] == pytest.approx(theirs[0], rel=tolerance)
     assert ours[1] == pytest.approx(theirs[1], rel=1e-12)
     for slopes, expected in zip(ours[2], theirs[2]):
@@ -48,237 +50,183 @@ def assert_same_look(ours, theirs, tolerance):
 # The gradient.
 
 
+@pytest.mark.parametrize("dtype", ROUNDING)
 @pytest.mark.parametrize("hidden", [10, 20])  # with tiles, and without
-@pytest.mark.parametrize("m", [1, 63, 64, 65, 3071, 3072, 5000])
-@pytest.mark.parametrize(("dtype", "tolerance"), TYPES)
-@pytest.mark.parametrize("size", [64, 3072])
-def test_gradient_in_blocks_is_the_gradient(hidden, m, dtype, tolerance, size):
-    pixels, labels = pictures(m)
-    parameters = nn.initialize(np.random.default_rng(0), hidden=hidden, dtype=dtype)
-    blocks = nn.make_blocks(pixels, labels, size=size)
-    expected = nn.gradient(parameters, columns(pixels, dtype), labels)
+@pytest.mark.parametrize("m", [1, 63, 64, 65, 3072, 5000])
+def test_gradient_in_blocks_is_the_gradient(m, hidden, dtype):
+    parameters, pixels, labels, expected = example(m, hidden, dtype)
+    blocks = nn.make_blocks(pixels, labels)
     with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(3) as three:
         for each in (map, one.map, three.map):
-            ours = nn.gradient_in_blocks(parameters, blocks, each)
-            assert_same_look(ours, expected, tolerance)
+            assert_same(nn.gradient_in_blocks(parameters, blocks, each), expected)
 
 
-def test_cores_share_the_blocks_out(monkeypatch):
-    """Two blocks meet in the middle of their work: one core alone would wait for ever. And no
-    block is looked at twice."""
-    together, gradient, seen = threading.Barrier(2, timeout=20), nn.gradient, []
-
-    def meet(*arguments):
-        seen.append(arguments[1])
-        together.wait()
-        return gradient(*arguments)
-
-    pixels, labels = pictures(128)
-    monkeypatch.setattr(nn, "gradient", meet)
-    with ThreadPoolExecutor(2) as pool:
-        blocks = nn.make_blocks(pixels, labels, size=64)
-        nn.gradient_in_blocks(nn.initialize(np.random.default_rng(0)), blocks, pool.map)
-    assert len(seen) == 2 and seen[0] is not seen[1]
-
-
-def test_gradient_in_blocks_of_raw_pixels():
-    pixels, labels = pictures(200)
-    parameters = nn.initialize(np.random.default_rng(0), dtype=np.float64)
-    ours = nn.gradient_in_blocks(parameters, nn.make_blocks(pixels, labels, 1, 64))
-    expected = nn.gradient(parameters, nn.to_columns(pixels, 1).astype(np.float64), labels)
-    assert_same_look(ours, expected, 1e-12)
-
-
-def test_gradient_in_blocks_of_blank_pictures():
-    pixels, labels = np.zeros((128, 784), np.uint8), np.arange(128) % 10
-    parameters = nn.initialize(np.random.default_rng(0), dtype=np.float64)
-    ours = nn.gradient_in_blocks(parameters, nn.make_blocks(pixels, labels, size=64))
+@pytest.mark.parametrize("m", [1, 64, 100])
+def test_blank_pictures_have_a_gradient_too(m):
+    parameters, pixels, labels, expected = example(m, ink=0)
+    ours = nn.gradient_in_blocks(parameters, nn.make_blocks(pixels, labels))
     assert not ours[2].W1.any()
-    assert_same_look(ours, nn.gradient(parameters, columns(pixels, np.float64), labels), 1e-12)
+    assert_same(ours, expected)
 
 
-@pytest.mark.parametrize("line", range(8))
-def test_ctrl_c_leaves_no_wrong_numbers_on_the_desk(line):
-    """Wherever it comes while a block is spread out, the block before is still read rightly."""
-    (X, _), (other, _) = nn.make_blocks(*pictures(128), size=64)
-    W = nn.initialize(np.random.default_rng(0)).W1
-    expected, lines = W @ X, iter(range(8))
+@pytest.mark.parametrize("product", [np.dot, np.matmul])
+def test_a_change_that_a_reader_makes_works_in_blocks_too(monkeypatch, product):
+    """As `W1.dot(X)` in place of `W1 @ X`, and a `print` to see what goes on."""
+    right_forward = nn.forward
+    right_backward = nn.backward
 
-    def interrupt(frame, event, _):
-        if frame.f_code is nn.Tiles.tiles.__code__ and event == "line" and next(lines) == line:
-            raise KeyboardInterrupt
-        return interrupt
+    def forward(parameters, X):
+        print(X.max())
+        Z1 = product(parameters.W1, X) + parameters.b1
+        return right_forward(parameters, X)._replace(Z1=Z1, A1=nn.relu(Z1))
 
-    before = sys.gettrace()
-    try:
-        sys.settrace(interrupt)
-        W @ other
-    except KeyboardInterrupt:
-        pass
-    finally:
-        sys.settrace(before)
-    assert np.array_equal(W @ X, expected)
+    def backward(parameters, X, Y, activations):
+        slopes = right_backward(parameters, X, Y, activations)
+        dZ1 = (parameters.W2.T @ (activations.A2 - Y)) * (activations.Z1 > 0)
+        return slopes._replace(W1=product(dZ1, X.T) / X.shape[1])
 
-
-def test_overflow_in_a_thread_makes_no_noise():
-    huge = nn.Parameters(*(P * np.float32(3e38) for P in nn.initialize(np.random.default_rng(0))))
-    with np.errstate(all="ignore"), ThreadPoolExecutor(2) as pool:  # a warning would be an error
-        loss, *_ = nn.gradient_in_blocks(huge, nn.make_blocks(*pictures(100)), pool.map)
-    assert not np.isfinite(loss)
-
-
-def test_blocks_give_the_same_bits_on_any_number_of_cores():
-    """With the file's own setting, one core for each product, which it makes before NumPy loads."""
-    code = """
-import Neural_Network_from_Scratch as nn
-import numpy as np
-from concurrent.futures import ThreadPoolExecutor
-rng = np.random.default_rng(0)
-pixels = rng.integers(0, 256, (9000, 28, 28), np.uint8)
-pixels[:5000, :, :8] = pixels[4000:, :, 20:] = 0
-blocks = nn.make_blocks(pixels.reshape(9000, 784), np.arange(9000) % 10)
-assert len(blocks) == 3 and any(len(X.ink) < 784 for X, _ in blocks)
-for hidden in (10, 30):
-    for workers in (1, 2, 3):
-        with ThreadPoolExecutor(workers) as pool:
-            def look(parameters):
-                return nn.gradient_in_blocks(parameters, blocks, pool.map)
-            start = nn.initialize(np.random.default_rng(1), hidden=hidden)
-            for _, (learnt, loss, share) in zip(range(20), nn.train(start, look, 0.1)):
-                pass
-        print(loss.hex(), share.hex(), *(P.tobytes().hex() for P in learnt))
-"""
-    settings = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-    environment = {name: value for name, value in os.environ.items() if name not in settings}
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=Path(nn.__file__).parent,
-        check=True,
-    )
-    lines = result.stdout.splitlines()
-    assert len(lines) == 6
-    assert len(set(lines[:3])) == len(set(lines[3:])) == 1
+    parameters, pixels, labels, expected = example(200)
+    monkeypatch.setattr(nn, "forward", forward)
+    monkeypatch.setattr(nn, "backward", backward)
+    ours = nn.gradient_in_blocks(parameters, nn.make_blocks(pixels, labels))
+    assert_same(ours, expected)
 
 
 # The blocks.
 
 
-def test_every_picture_is_in_one_block_with_its_label():
-    pixels, labels = pictures(300)
-    pixels[:, 0] = np.arange(300) % 256  # makes every picture known by its first two pixels
+def test_every_picture_is_in_one_block_with_its_label(monkeypatch):
+    monkeypatch.setattr(nn, "BLOCK", 128)
+    _, pixels, labels, _ = example(300)
+    pixels[:, 0] = np.arange(300) % 256  # a picture is known by its first two pixels
     pixels[:, 1] = np.arange(300) // 256
-    blocks = nn.make_blocks(pixels, labels, size=128)
-    assert [len(labels) for _, labels in blocks] == [128, 128, 44]
     found = []
-    for X, its_labels in blocks:
-        assert X.pixels.dtype == np.uint8  # bytes, not four times as much
-        rows = np.zeros((len(its_labels), 784), int)
-        rows[:, X.ink] = X.pixels
+    for kept, ink, its_labels in nn.make_blocks(pixels, labels):
+        assert kept.dtype == np.uint8  # bytes, not four times as much
+        assert len(kept) <= 128
+        rows = np.zeros((len(kept), 784), int)
+        rows[:, ink] = kept
         which = rows[:, 0] + 256 * rows[:, 1]
-        assert (rows == pixels[which]).all()
-        assert (its_labels == labels[which]).all()
+        assert np.array_equal(rows, pixels[which])
+        assert np.array_equal(its_labels, labels[which])
         found += which.tolist()
     assert sorted(found) == list(range(300))
-
-
-def test_pictures_with_ink_in_the_same_place_come_together():
-    """Sorted by the left end of the ink, and then by its right end, blocks have blank pixels."""
-    pixels = np.zeros((90, 28, 28), np.uint8)
-    for i, picture in enumerate(pixels):  # nine places, in turn
-        left, width = 5 * (i % 3), 1 + 4 * (i // 3 % 3)
-        picture[3, left : left + width] = 255
-    blocks = nn.make_blocks(pixels.reshape(90, 784), np.zeros(90, int), size=10)
-    ends = [(X.ink[0] % 28, X.ink[-1] % 28) for X, _ in blocks]
-    assert ends == [(left, left + more) for left in (0, 5, 10) for more in (0, 4, 8)]
-    assert all(X.pixels.all() for X, _ in blocks)  # nothing blank is left
 
 
 # Tiles alone.
 
 
-@pytest.mark.parametrize("m", [1, 2, 63, 64, 65, 128, 200, 2048])
-@pytest.mark.parametrize("inputs", [1, 7, 784])
-@pytest.mark.parametrize(("dtype", "tolerance"), TYPES)
-def test_tiles_multiply_like_the_matrix(m, inputs, dtype, tolerance):
-    rng = np.random.default_rng([m, inputs])
-    pixels = rng.integers(0, 256, (m, inputs), np.uint8)
-    pixels[:, ::3] = 0
-    X, matrix = nn.Tiles(pixels), columns(pixels, dtype)
-    other = nn.Tiles(rng.integers(0, 256, (192, inputs), np.uint8))
-    assert X.shape == matrix.shape
-    for hidden in (*range(1, 41), 64):
-        W = rng.random((hidden, inputs), dtype) - dtype(0.5)
-        dZ = rng.random((hidden, m), dtype) - dtype(0.5)
-        assert_close(W @ X, W @ matrix, tolerance)
-        assert_close(dZ @ X.T, dZ @ matrix.T, tolerance)
-        W @ other  # now these lie on the desk
-        assert_close(dZ @ X.T, dZ @ matrix.T, tolerance)
-        assert_close(np.asfortranarray(W) @ X, W @ matrix, tolerance)
-        assert_close(np.asfortranarray(dZ) @ X.T, dZ @ matrix.T, tolerance)
+@pytest.mark.parametrize("inputs", [1, 64, 784])
+@pytest.mark.parametrize("m", [1, 63, 64, 192])
+@pytest.mark.parametrize("rows", [1, 10, 18, 19])
+def test_tiles_multiply_like_the_matrix(rows, m, inputs):
+    """However X lies in memory, and whichever of the two is transposed."""
+    rng = np.random.default_rng([rows, m, inputs])
+    W = rng.random((rows, inputs))
+    dZ = rng.random((m, rows)).T
+    X = rng.random((inputs, 2 * m))
+    rightly = X[:, :m].copy(order="F")
+    others = [X[:, :m].copy(), X[:, ::2], X[::-1, :m]]
+    for plain in (rightly, *others):
+        tiles = plain.view(nn.Tiles)
+        assert_close(W @ tiles, W @ plain)
+        assert_close(W[0] @ tiles, W[0] @ plain)
+        assert_close(dZ @ tiles.T, dZ @ plain.T)
+        assert_close(dZ.copy() @ tiles.T, dZ @ plain.T)
 
 
-def test_up_to_18_rows_are_multiplied_in_tiles_and_more_in_one_piece():
-    X = nn.Tiles(np.ones((128, 5), np.uint8))
-    assert X.tiles(18).shape == (2, 64, 5)
-    assert X.tiles(19).shape == (1, 128, 5)
-    assert nn.Tiles(np.ones((100, 5), np.uint8)).tiles(10).shape == (1, 100, 5)
+def test_tiles_take_a_single_column_and_refuse_what_does_not_fit():
+    plain = np.random.default_rng(0).random((64, 64))
+    W = np.ones((10, 64))
+    X = plain.view(nn.Tiles)
+    assert_close(W @ X[:, 0], W @ plain[:, 0])
+    for columns in (1, 63, 128):
+        with pytest.raises(ValueError):
+            np.ones((10, columns)) @ X
 
 
-@pytest.mark.parametrize("hidden", [3, 30])
-def test_blank_pixels_drop_out_exactly(hidden):
-    pixels, _ = pictures(128)
-    pixels[:, 100:] = 0
-    X = nn.Tiles(pixels)
-    blank = ~pixels.any(axis=0)
-    assert X.pixels.shape == (128, np.sum(~blank))
-    W = np.random.default_rng(0).random((hidden, 784), np.float32)
-    Z = W @ X
-    W[:, blank] = np.nan  # whatever meets them
-    assert (W @ X == Z).all()
-    dW = Z @ X.T
-    assert not dW[:, blank].any()
-    assert (dW[:, ~blank] != 0).all()
+def test_tiles_are_an_array_on_which_everything_works():
+    plain = np.random.default_rng(0).random((784, 128))
+    W = np.random.default_rng(1).random((10, 784))
+    X = plain.copy(order="F").view(nn.Tiles)
+    assert_close(W.dot(X), W @ plain)
+    assert_close(np.matmul(W, X), W @ plain)
+    assert_close(W.dot(X).dot(X.T), W @ plain @ plain.T)
+    assert_close(X.T @ W.T, plain.T @ W.T)
+    assert X.max() == plain.max()
+    assert np.array_equal(X * 2, plain * 2)
 
 
-def test_39_percent_of_all_pixels_are_left_out(default):
-    """As Part 8 says, of the digits that the default run learns from."""
-    blocks = nn.make_blocks(default.pixels, default.labels)
-    assert round(1 - sum(X.pixels.size for X, _ in blocks) / default.pixels.size, 2) == 0.39
+# The cores.
+
+TRAINING = """
+import Neural_Network_from_Scratch as nn
+import numpy as np
+rng = np.random.default_rng(0)
+pixels = rng.integers(0, 256, (9000, 784), np.uint8)
+blocks = nn.make_blocks(pixels, np.arange(9000) % 10)
+for hidden in (10, 20):
+    start = nn.initialize(np.random.default_rng(1), hidden=hidden)
+    for workers in (1, 2, 3):
+        with nn.ThreadPoolExecutor(workers) as pool:
+            def of_all(parameters):
+                return nn.gradient_in_blocks(parameters, blocks, pool.map)
+            *_, (_, learnt, loss, _) = nn.train(start, of_all, 0.1, 3)
+        print(hidden, loss.hex(), *[P.tobytes().hex() for P in learnt])
+"""
 
 
-def test_tiles_do_nothing_but_multiply():
-    X, W = nn.Tiles(np.ones((64, 5), np.uint8)), np.ones((2, 5))
-    for wrong in (lambda: W + X, lambda: X @ W.T, lambda: W @ X.T, lambda: np.exp(X)):
-        with pytest.raises((TypeError, ValueError)):
-            wrong()
+def test_blocks_give_the_same_bits_on_any_number_of_cores(monkeypatch):
+    """With the file's own setting, one core for each product, made before NumPy is loaded."""
+    for name in nn.SETTINGS:
+        monkeypatch.delenv(name)
+    command = [sys.executable, "-c", TRAINING]
+    output = subprocess.check_output(command, cwd=SCRIPT.parent, env=os.environ)
+    lines = output.splitlines()
+    assert len(lines) == 6
+    assert len(set(lines)) == 2
 
 
-def test_a_block_is_spread_out_once_for_both_products():
-    X = nn.Tiles(np.ones((64, 5), np.uint8))
-    dZ = np.ones((1, 5)) @ X
-    X.pixels[:] = 0  # which is not seen any more
-    assert (dZ @ X.T).all()
+def test_two_cores_work_at_once_each_at_a_desk_of_its_own(monkeypatch):
+    """Two blocks meet in the middle of their work: one core alone would wait for ever."""
+    monkeypatch.setattr(nn, "BLOCK", 64)
+    parameters, pixels, labels, expected = example(128)
+    together = threading.Barrier(2, timeout=20)
+    gradient = nn.gradient
 
+    def meet(parameters, X, labels):
+        before = X.copy()
+        together.wait()  # both have spread out their block
+        assert np.array_equal(X, before)
+        return gradient(parameters, X, labels)
 
-def test_every_thread_has_its_own_desk_and_keeps_it():
-    large, small = (nn.Tiles(np.full((m, 9), m, np.uint8), 1) for m in (128, 64))
-    both_here = threading.Barrier(2, timeout=30)
-
-    def work(X, then):
-        ones = np.ones((1, 9))
-        ones @ X
-        first = nn.Tiles.desk.numbers  # what a thread calls so is its own
-        both_here.wait()  # both have spread out their block
-        assert (first[: X.pixels.size] == X.pixels[0, 0]).all()  # and mine is still there
-        ones @ then
-        return first, nn.Tiles.desk.numbers
-
+    monkeypatch.setattr(nn, "gradient", meet)
     with ThreadPoolExecutor(2) as pool:
-        one, two = pool.map(work, (large, small), (small, large))
-    assert not any(np.shares_memory(a, b) for a in one for b in two)
-    assert one[0] is one[1]  # a smaller block needs no new desk
-    assert two[0].size == 64 * 9  # a larger one does
-    assert two[1].size == 128 * 9
+        blocks = nn.make_blocks(pixels, labels)
+        ours = nn.gradient_in_blocks(parameters, blocks, pool.map)
+    assert_same(ours, expected)
+
+
+def test_overflow_in_a_thread_makes_no_noise():
+    """A warning would be an error here."""
+    parameters, pixels, labels, _ = example(100)
+    huge = nn.Parameters(*[P * np.float32(3e38) for P in parameters])
+    blocks = nn.make_blocks(pixels, labels)
+    with ThreadPoolExecutor(2) as pool, np.errstate(all="ignore"):
+        loss, *_ = nn.gradient_in_blocks(huge, blocks, pool.map)
+    assert not np.isfinite(loss)
+
+
+def test_threads_are_started_only_where_that_helps(monkeypatch):
+    monkeypatch.setattr(nn, "ONE_CORE", False)
+    assert nn.start_threads() is map
+    monkeypatch.setattr(nn, "ONE_CORE", True)
+    each = nn.start_threads()
+    assert each is not map
+    assert list(each(abs, [-1, 2])) == [1, 2]
+
+    def no_threads(*arguments):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", no_threads)
+    assert nn.start_threads() is map

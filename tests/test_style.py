@@ -1,0 +1,129 @@
+"""Plain before short: few tokens in a statement, few riddles, no wide lines, Parts 1 to 5 short.
+
+And importing the script changes nothing in the process but what its first cell explains.
+"""
+
+import ast
+import io
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+from statistics import mean
+
+import pytest
+from conftest import SCRIPT
+
+TEXT = SCRIPT.read_text(encoding="utf-8")
+TESTS = sorted(Path(__file__).parent.glob("*.py"))
+NO_CODE = ("COMMENT", "NL", "INDENT", "DEDENT", "ENDMARKER")
+LOOPS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+PLAIN = (ast.Name, ast.Constant)
+
+
+def statements(text):
+    """(first line, last line, number of tokens) of each statement. Neither docstrings
+    nor decorators count."""
+    found = []
+    tokens = []
+    depth = 0  # inside an f-string, which is one token, in every version of Python
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        kind = tokenize.tok_name[token.type]
+        if kind == "NEWLINE":
+            docstring = [token.type for token in tokens] == [tokenize.STRING]
+            if not docstring and tokens[0].string != "@":
+                found.append((tokens[0].start[0], token.end[0], len(tokens)))
+            tokens = []
+        elif kind not in NO_CODE and depth == 0:
+            tokens.append(token)
+        depth += (kind == "FSTRING_START") - (kind == "FSTRING_END")
+    return found
+
+
+def nested_calls(node):
+    """How many calls stand inside one another in an expression."""
+    parts = [nested_calls(part) for part in ast.iter_child_nodes(node)]
+    return max(parts, default=0) + isinstance(node, ast.Call)
+
+
+def is_riddle(node):
+    """Does a reader stop here, to unfold it?"""
+    if isinstance(node, LOOPS) and len(node.generators) > 1:
+        return True
+    if isinstance(node, ast.IfExp):
+        return sum(isinstance(part, ast.IfExp) for part in ast.walk(node)) > 1
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
+        values = getattr(node.value, "elts", [])
+        return not all(isinstance(value, PLAIN) for value in values)
+    if isinstance(node, ast.Assign):
+        return len(node.targets) > 1
+    if isinstance(node, ast.Call):
+        return nested_calls(node) > 3
+    return isinstance(node, (ast.NamedExpr, ast.Lambda, ast.Nonlocal))
+
+
+def test_the_statements_of_the_script_are_short():
+    lengths = {first: count for first, _, count in statements(TEXT)}
+    assert [line for line, count in lengths.items() if count > 30] == []
+    assert mean(lengths.values()) <= 11
+    parts = TEXT.split("\n# ## Part ")
+    assert len(parts) == 11
+    for part in parts:
+        assert mean(count for _, _, count in statements(part)) <= 12, part[:40]
+
+
+def test_the_script_has_few_riddles():
+    found = {node.lineno for node in ast.walk(ast.parse(TEXT)) if is_riddle(node)}
+    assert len(found) <= 5, sorted(found)
+
+
+def test_no_line_of_the_script_is_wide():
+    rows = TEXT.splitlines()
+    assert max(map(len, rows)) <= 100
+    for first, last, _ in statements(TEXT):
+        assert max(map(len, rows[first - 1 : last])) <= 90, first
+
+
+def test_the_algorithm_is_not_long():
+    """Parts 1 to 5, with the head: what everybody reads."""
+    before, _ = TEXT.split("# %% [markdown]\n# ## Part 6")
+    assert len(before.rstrip().splitlines()) <= 580
+    code = [last - first + 1 for first, last, _ in statements(before)]
+    assert sum(code) < 160
+
+
+@pytest.mark.parametrize("path", TESTS, ids=[path.name for path in TESTS])
+def test_tests_are_plain(path):
+    text = path.read_text(encoding="utf-8")
+    assert mean(count for _, _, count in statements(text)) <= 12
+    assert max(map(len, text.splitlines())) <= 100
+
+
+BEFORE_AND_AFTER = """
+import os, sys, warnings
+import matplotlib.pyplot, numpy, pandas, PIL.Image
+
+def state():
+    limit = PIL.Image.MAX_IMAGE_PIXELS
+    settings = [dict(matplotlib.rcParams), numpy.geterr(), limit, os.getcwd(), sys.path]
+    return dict(os.environ), list(warnings.filters), repr(settings), set(sys.modules)
+
+one_core = ["OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"]
+os.environ.clear()
+os.environ["MPLBACKEND"] = "agg"  # no setting of a user is taken away
+environ, filters, settings, modules = state()
+import Neural_Network_from_Scratch
+environ_now, filters_now, settings_now, modules_now = state()
+assert environ_now == {**environ, **dict.fromkeys(one_core, "1")}
+added = [entry[1].pattern for entry in filters_now if entry not in filters]
+assert added == [".* encountered in matmul"]
+assert settings_now == settings
+packages = {name.split(".")[0] for name in modules_now - modules} - sys.stdlib_module_names
+assert packages <= {"Neural_Network_from_Scratch", "matplotlib", "PIL"}, packages
+"""
+
+
+def test_importing_the_script_changes_only_what_its_first_cell_explains():
+    command = [sys.executable, "-c", BEFORE_AND_AFTER]
+    result = subprocess.run(command, cwd=SCRIPT.parent, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
