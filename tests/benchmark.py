@@ -5,7 +5,6 @@
 
 Each takes about four minutes on two cores. The contenders, none of them required, in the versions
 that were tried: pip install torch==2.13.0 jax==0.10.2 scikit-learn==1.9.1 threadpoolctl==3.8.0
-(PyTorch without a graphics card: add --index-url of its CPU builds, if pip offers a larger one.)
 
 Each contender runs in a process of its own, with the number of threads that it chooses itself. They
 take turns, 0.3 seconds each, so that a machine that slows down slows all of them; a figure is the
@@ -18,34 +17,29 @@ machine, takes more than a tenth of a core does not count; if most are so, there
 import importlib.metadata
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
-PEERS_MAY_CHOOSE = dict(os.environ)
+ENVIRONMENT = dict(os.environ)
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import Neural_Network_from_Scratch as nn  # NumPy is loaded already, so its settings do not take
+import Neural_Network_from_Scratch as nn  # NumPy is loaded already: its settings do not take
 
-os.environ.clear()
-os.environ.update(PEERS_MAY_CHOOSE)
-ROUNDS, TURN = 7, 0.3  # seconds
-LEARNING_RATE = 0.1
-ONE_CORE = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+ROUNDS = 7
+TURN = 0.3  # seconds
+RATE = 0.1
 CORE = np._core if hasattr(np, "_core") else np.core  # its name before NumPy 2
+DISPATCHED = CORE._multiarray_umath.__cpu_dispatch__
+WIDE = [name for name in DISPATCHED if name.startswith(("AVX512", "X86_V4"))]
 AVX2 = {
     "OPENBLAS_CORETYPE": "Haswell",  # NumPy's and SciPy's products
-    "NPY_DISABLE_CPU_FEATURES": " ".join(  # NumPy's exp and the like
-        name
-        for name in CORE._multiarray_umath.__cpu_dispatch__
-        if name.startswith(("AVX512", "X86_V4"))
-    ),
+    "NPY_DISABLE_CPU_FEATURES": " ".join(WIDE),  # NumPy's exp and the like
     "ATEN_CPU_CAPABILITY": "avx2",  # PyTorch, and its two libraries
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
@@ -53,11 +47,6 @@ AVX2 = {
 }
 
 # Each contender is a generator: it takes a step and yields the loss.
-
-
-def ours(look, hidden):
-    for _, loss, _ in nn.train(start(hidden), look, LEARNING_RATE):
-        yield loss
 
 
 def start(hidden):
@@ -68,95 +57,146 @@ def rows(pixels):
     return np.divide(pixels, 255, dtype=np.float32)
 
 
+def ours(gradient_of_step, hidden):
+    steps = nn.train(start(hidden), gradient_of_step, RATE, 10**9)
+    for _, _, loss, _ in steps:
+        yield loss
+
+
 def plain(pixels, labels, hidden, batch):
+    """Part 5, and nothing of Part 8."""
     X = nn.to_columns(pixels)
-    return ours(lambda parameters: nn.gradient(parameters, X, labels), hidden)
+
+    def gradient_of_step(parameters):
+        return nn.gradient(parameters, X, labels)
+
+    return ours(gradient_of_step, hidden)
 
 
-def this_file(pixels, labels, hidden, batch, change=lambda blocks: blocks):
-    if batch:
-        batches = nn.mini_batches(pixels, labels, batch, np.random.default_rng(0))
-        yield from ours(lambda parameters: nn.gradient(parameters, *next(batches)), hidden)
-    blocks = change(nn.make_blocks(pixels, labels))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield from ours(lambda p: nn.gradient_in_blocks(p, blocks, pool.map), hidden)
+def in_blocks(blocks, hidden):
+    pool = ThreadPoolExecutor(os.cpu_count())
+
+    def gradient_of_step(parameters):
+        return nn.gradient_in_blocks(parameters, blocks, pool.map)
+
+    return ours(gradient_of_step, hidden)
+
+
+def this_file(pixels, labels, hidden, batch):
+    if batch == 0:
+        return in_blocks(nn.make_blocks(pixels, labels), hidden)
+    batches = nn.mini_batches(pixels, labels, batch, np.random.default_rng(0))
+
+    def gradient_of_step(parameters):
+        X, y = next(batches)
+        return nn.gradient(parameters, X, y)
+
+    return ours(gradient_of_step, hidden)
 
 
 # The same without some of the ideas of Part 8.
 
 
-def blocks_only(pixels, labels, *size):
-    cuts = np.split(np.arange(len(labels)), range(3072, len(labels), 3072))
-    blocks = [(nn.to_columns(pixels[cut]), labels[cut]) for cut in cuts]
-    return this_file(pixels, labels, *size, change=lambda _: blocks)
+def only_blocks(pixels, labels, hidden, batch):
+    def gradient_of_block(parameters, X, _, labels):
+        return nn.gradient(parameters, X, labels)
+
+    nn.gradient_of_block = gradient_of_block
+    blocks = []
+    for cut in np.split(np.arange(len(labels)), range(nn.BLOCK, len(labels), nn.BLOCK)):
+        blocks.append((nn.to_columns(pixels[cut]), None, labels[cut]))
+    return in_blocks(blocks, hidden)
 
 
-def no_bytes(pixels, labels, *size):
-    def as_float32(blocks):
-        for X, _ in blocks:
-            X.numbers = X.pixels.astype(np.float32)
-            X.tiles = lambda hidden, X=X: X.numbers[None]
-        return blocks
+def only_ink(pixels, labels, hidden, batch):
+    def gradient_of_block(parameters, pixels, ink, labels):
+        fewer = parameters._replace(W1=parameters.W1[:, ink])
+        loss, fraction, slopes = nn.gradient(fewer, pixels.T, labels)
+        dW1 = np.zeros_like(parameters.W1)
+        dW1[:, ink] = slopes.W1
+        return loss, fraction, slopes._replace(W1=dW1)
 
-    return this_file(pixels, labels, *size, change=as_float32)
+    nn.gradient_of_block = gradient_of_block
+    blocks = []
+    for part, ink, y in nn.make_blocks(pixels, labels):
+        blocks.append((rows(part), ink, y))
+    return in_blocks(blocks, hidden)
 
 
-def no_tiles(pixels, labels, *size):
-    tiles = nn.Tiles.tiles
-    nn.Tiles.tiles = lambda X, rows: tiles(X, 999)  # as for a wide layer
-    return this_file(pixels, labels, *size)
+def no_tiles(pixels, labels, hidden, batch):
+    nn.Tiles = np.ndarray
+    return this_file(pixels, labels, hidden, batch)
 
 
 # The others.
 
 
-def pytorch(pixels, labels, hidden, batch, columns=False):
+def torch_batches(X, Y, batch):
+    import torch
+
+    while batch == 0:
+        yield X, Y
+    while True:
+        for i in torch.randperm(len(Y)).split(batch):
+            yield X[i], Y[i]
+
+
+def pytorch(pixels, labels, hidden, batch, in_columns=False):
     import torch
     from torch.nn import functional as F
 
-    X, Y = torch.from_numpy(rows(pixels)), torch.from_numpy(labels.astype(np.int64))
-    parameters = [torch.from_numpy(p).requires_grad_() for p in start(hidden)]
+    X = torch.from_numpy(rows(pixels))
+    Y = torch.from_numpy(labels.astype(np.int64))
+    parameters = []
+    for array in start(hidden):
+        parameters.append(torch.from_numpy(array).requires_grad_())
     W1, b1, W2, b2 = parameters
-    optimizer = torch.optim.SGD(parameters, LEARNING_RATE)
-    batches = repeat((X, Y))
-    if batch:
-        batches = ((X[i], Y[i]) for _ in repeat(0) for i in torch.randperm(len(Y)).split(batch))
-    for x, y in batches:
-        if columns:
-            scores = (W2 @ F.relu(W1 @ x.T + b1) + b2).T
+    optimizer = torch.optim.SGD(parameters, RATE)
+    for x, y in torch_batches(X, Y, batch):
+        if in_columns:
+            A1 = F.relu(W1 @ x.T + b1)
+            scores = (W2 @ A1 + b2).T
         else:  # what torch.nn.Linear does
-            scores = F.linear(F.relu(F.linear(x, W1, b1[:, 0])), W2, b2[:, 0])
+            A1 = F.relu(F.linear(x, W1, b1[:, 0]))
+            scores = F.linear(A1, W2, b2[:, 0])
         loss = F.cross_entropy(scores, y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        (scores.argmax(dim=1) == y).float().mean().item()
+        right = scores.argmax(dim=1) == y
+        right.float().mean().item()
         yield loss.item()
 
 
-def pytorch_columns(*task):
-    return pytorch(*task, columns=True)
+def pytorch_columns(pixels, labels, hidden, batch):
+    return pytorch(pixels, labels, hidden, batch, in_columns=True)
 
 
 def jax(pixels, labels, hidden, batch):
     import jax
     from jax import numpy as jnp
 
-    X, Y, parameters = jnp.asarray(rows(pixels)), jnp.asarray(labels), start(hidden)
+    X = jnp.asarray(rows(pixels))
+    Y = jnp.asarray(labels)
+    parameters = start(hidden)
 
-    def loss_and_accuracy(parameters):
+    def loss_and_accuracy(parameters, X, Y):
         W1, b1, W2, b2 = parameters
-        scores = jax.nn.relu(X @ W1.T + b1.T) @ W2.T + b2.T
-        true = jnp.take_along_axis(jax.nn.log_softmax(scores), Y[:, None], axis=1)
-        return -true.mean(), (scores.argmax(axis=1) == Y).mean()
+        A1 = jax.nn.relu(X @ W1.T + b1.T)
+        scores = A1 @ W2.T + b2.T
+        logs = jax.nn.log_softmax(scores)
+        true = jnp.take_along_axis(logs, Y[:, None], axis=1)
+        right = scores.argmax(axis=1) == Y
+        return -true.mean(), right.mean()
 
     @jax.jit
-    def step(parameters):
-        value, slopes = jax.value_and_grad(loss_and_accuracy, has_aux=True)(parameters)
-        return value, jax.tree.map(lambda p, dp: p - LEARNING_RATE * dp, parameters, slopes)
+    def step(parameters, X, Y):
+        differentiate = jax.value_and_grad(loss_and_accuracy, has_aux=True)
+        value, slopes = differentiate(parameters, X, Y)
+        return value, [P - RATE * dP for P, dP in zip(parameters, slopes)]
 
     while True:
-        (loss, accuracy), parameters = step(parameters)
+        (loss, accuracy), parameters = step(parameters, X, Y)
         float(accuracy)
         yield float(loss)
 
@@ -164,30 +204,30 @@ def jax(pixels, labels, hidden, batch):
 def scikit_learn(pixels, labels, hidden, batch):
     from sklearn.neural_network import MLPClassifier
 
-    X, parameters = rows(pixels), start(hidden)
+    X = rows(pixels)
+    parameters = start(hidden)
     model = MLPClassifier(
         (hidden,),
         solver="sgd",
         alpha=0,
         batch_size=len(labels),
-        learning_rate_init=LEARNING_RATE,
+        learning_rate_init=RATE,
         momentum=0,
         shuffle=False,
     )
-    model.partial_fit(X, labels, classes=range(10))  # makes the arrays that we now overwrite
-    for ours, theirs in zip(parameters[::2], model.coefs_):
-        theirs[:] = ours.T
-    for ours, theirs in zip(parameters[1::2], model.intercepts_):
-        theirs[:] = ours[:, 0]
+    model.partial_fit(X, labels, classes=range(10))  # makes arrays, which we overwrite
+    model.coefs_[0][:] = parameters.W1.T
+    model.coefs_[1][:] = parameters.W2.T
+    model.intercepts_[0][:] = parameters.b1[:, 0]
+    model.intercepts_[1][:] = parameters.b2[:, 0]
     while True:
         model.partial_fit(X, labels)
         yield model.loss_
 
 
 def arithmetic(pixels, labels, hidden, batch):
-    """As many multiplications and additions as a step does with W1, as one product of two square
-    matrices."""
-    multiplications = 2 * len(labels) * hidden * 784  # W1 @ X and dZ1 @ X.T
+    """As many products as a step takes with W1, in one product of two square matrices."""
+    multiplications = 2 * len(labels) * hidden * nn.PIXELS  # W1 @ X and dZ1 @ X.T
     side = round(multiplications ** (1 / 3))
     A = np.random.default_rng(0).random((side, side), dtype=np.float32)
     while True:
@@ -195,26 +235,51 @@ def arithmetic(pixels, labels, hidden, batch):
         yield None
 
 
+# The name of a contender: its function, the package that it needs.
+IDEAS = {
+    "plain": (plain, "numpy"),
+    "blocks on every core": (only_blocks, "numpy"),
+    "no blank pixels": (only_ink, "numpy"),
+    "bytes": (no_tiles, "numpy"),
+    "tiles": (this_file, "numpy"),
+}
+MINI = {
+    "**this file**": (this_file, "numpy"),
+    "PyTorch, `Linear`": (pytorch, "torch"),
+    "PyTorch, `W @ X`": (pytorch_columns, "torch"),
+}
+FULL = {
+    **MINI,
+    "plain NumPy": (plain, "numpy"),
+    "JAX": (jax, "jax"),
+    "scikit-learn": (scikit_learn, "scikit-learn"),
+}
+ARITHMETIC = {"arithmetic alone": (arithmetic, "numpy")}
+
+
 def work(function, hidden, batch, digits):
-    """What the process of a contender does."""
+    """What the process of a contender does: at each line that comes in, a turn."""
     with np.load(digits) as arrays:
         losses = globals()[function](*arrays.values(), int(hidden), int(batch))
     loss = [next(losses) for _ in range(10)][-1]
     for _ in sys.stdin:
-        began, steps = time.perf_counter(), 0
+        steps = 0
+        began = time.perf_counter()
         while time.perf_counter() < began + TURN:
             next(losses)
             steps += 1
         seconds = (time.perf_counter() - began) / steps
-        print(seconds, time.process_time(), loss, about(), sep="\t", flush=True)
+        print(seconds, time.process_time(), loss, kernels(), sep="\t", flush=True)
 
 
-def about():
-    """Which kernels run here, on how many threads."""
+def kernels():
+    """Which kernels run in this process, on how many threads."""
     if "jax" in sys.modules:
         return "its own kernels and threads"
-    if torch := sys.modules.get("torch"):
-        return f"{torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"
+    if "torch" in sys.modules:
+        torch = sys.modules["torch"]
+        name = torch.backends.cpu.get_cpu_capability()
+        return f"{name}, {torch.get_num_threads()} threads"
     try:
         from threadpoolctl import threadpool_info
     except ImportError:
@@ -225,69 +290,88 @@ def about():
 
 
 class Contender:
-    """Such a process: works for a turn when told to, and says how long a step took."""
+    """A process that works for a turn when told to, and says how long a step took."""
 
-    def __init__(self, function, *task):
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
-        environment = kept | (AVX2 if sys.argv[1:] == ["avx2"] else {})
-        if function in (this_file, blocks_only, no_bytes, no_tiles):
-            environment |= dict.fromkeys(ONE_CORE, "1")  # what the program sets for itself
-        command = [sys.executable, __file__, function.__name__, *map(str, task)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self.process = subprocess.Popen(command, **pipes, text=True, env=environment)
-        self.processor_time, self.loss, self.about = 0, None, None
+    def __init__(self, function, hidden, batch, digits):
+        environment = dict(ENVIRONMENT)
+        for name in ENVIRONMENT:
+            if name.startswith("OPENBLAS_"):
+                del environment[name]
+        if sys.argv[1:] == ["avx2"]:
+            environment.update(AVX2)
+        if function in (this_file, only_blocks, only_ink, no_tiles):
+            for name in nn.SETTINGS:  # what the program sets for itself
+                environment[name] = "1"
+        command = [sys.executable, __file__, function.__name__, str(hidden), str(batch)]
+        self.process = subprocess.Popen(
+            [*command, digits],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        self.processor_time = 0.0
 
     def milliseconds(self):
         print(file=self.process.stdin, flush=True)
-        reply = self.process.stdout.readline().rstrip("\n").split("\t")
-        seconds, self.processor_time, self.loss, self.about = reply
+        reply = self.process.stdout.readline().rstrip("\n")
+        seconds, used, self.loss, self.kernels = reply.split("\t")
+        self.processor_time = float(used)
         return 1000 * float(seconds)
 
 
-def others(running):
+def busy_with_others(running):
     """Seconds, since the machine started, that its cores worked for others; 0 if not known."""
     try:
-        fields = Path("/proc/stat").read_text().split("\n")[0].split()[1:9]
+        first = Path("/proc/stat").read_text().split("\n")[0]
     except OSError:
         return 0
-    user, nice, system, _idle, _waiting, *more = map(int, fields)
+    user, nice, system, _idle, _waiting, *more = [int(n) for n in first.split()[1:9]]
     busy = (user + nice + system + sum(more)) / os.sysconf("SC_CLK_TCK")
-    return busy - sum(float(contender.processor_time) for contender in running.values())
+    return busy - sum(contender.processor_time for contender in running.values())
 
 
 def compete(contenders, digits, hidden, batch=0):
-    """Milliseconds a step of each contender: {name: median of the turns}."""
-    running = {
-        name: Contender(function, hidden, batch, digits)
-        for name, (function, package) in contenders.items()
-        if installed(package)
-    }
+    """Milliseconds of a step of each contender, the median of its turns, by its name."""
+    running = {}
+    for name, (function, package) in contenders.items():
+        if installed(package):
+            running[name] = Contender(function, hidden, batch, digits)
     turns = []
     for turn in range(10 * ROUNDS):
-        began, before = time.perf_counter(), others(running)
+        began = time.perf_counter()
+        before = busy_with_others(running)
         times = {}
         for name, contender in running.items():
             time.sleep(0.2)  # idle threads of the last one may still look for work
             times[name] = contender.milliseconds()
-        share = (others(running) - before) / (time.perf_counter() - began)
-        if turn and share < 0.1:  # the first turn loads, and compiles
+        share = busy_with_others(running) - before
+        share /= time.perf_counter() - began
+        if turn > 0 and share < 0.1:  # the first turn loads, and compiles
             turns.append(times)
         if len(turns) == ROUNDS:
             break
     for contender in running.values():
         contender.process.communicate()
-    print(f"\nhidden {hidden}" + (f", batch {batch}" if batch else ""), flush=True)
     if len(turns) < ROUNDS:
-        raise SystemExit(f"another process keeps {share:.0%} of a core busy: no table")
-    losses = {name: float(c.loss) for name, c in running.items() if c.loss != "None"}
-    for name, loss in losses.items():
+        raise SystemExit(f"other processes keep {share:.0%} of a core busy: no table")
+    if batch == 0:
+        compare_losses(running)
+    print(f"\nhidden {hidden}, batch {batch or 'full'}", flush=True)
+    medians = {}
+    for name, contender in running.items():
+        medians[name] = median(times[name] for times in turns)
+        print(f"{name:24}{medians[name]:8.2f} ms  {contender.kernels}", flush=True)
+    return medians
+
+
+def compare_losses(running):
+    first = float(next(iter(running.values())).loss)
+    for name, contender in running.items():
         # scikit-learn counts no probability below 1e-7, which a wide start has many of
         tolerance = 0.02 if name == "scikit-learn" else 1e-4
-        assert batch or abs(loss / next(iter(losses.values())) - 1) < tolerance, losses
-    medians = {name: statistics.median(times[name] for times in turns) for name in running}
-    for name, median in medians.items():
-        print(f"{name:24}{median:8.2f} ms  {running[name].about}", flush=True)
-    return medians
+        if contender.loss != "None":
+            assert abs(float(contender.loss) / first - 1) < tolerance, name
 
 
 def installed(package):
@@ -297,64 +381,54 @@ def installed(package):
         return None
 
 
-IDEAS = {
-    "plain": (plain, "numpy"),
-    "blocks on every core": (blocks_only, "numpy"),
-    "no blank pixels": (no_bytes, "numpy"),
-    "bytes": (no_tiles, "numpy"),
-    "tiles": (this_file, "numpy"),
-}
-FULL = {
-    "**this file**": (this_file, "numpy"),
-    "plain NumPy": (plain, "numpy"),
-    "PyTorch, `Linear`": (pytorch, "torch"),
-    "PyTorch, `W @ X`": (pytorch_columns, "torch"),
-    "JAX": (jax, "jax"),
-    "scikit-learn": (scikit_learn, "scikit-learn"),
-}
-MINI = {name: FULL[name] for name in ("**this file**", "PyTorch, `Linear`", "PyTorch, `W @ X`")}
-ARITHMETIC = {"arithmetic alone": (arithmetic, "numpy")}
-
-
-def table(results):
-    """Rows of Markdown: milliseconds, and in brackets how many times as long as the first row."""
-    first, *_ = results[0]
+def print_table(results):
+    """Rows of Markdown: milliseconds, and how many times as long as the first row."""
+    first = next(iter(results[0]))
+    print()
     for name in results[0]:
-        cells = [f"{r[name]:.2f} ({r[name] / r[first]:.1f})" for r in results if name in r]
-        print("|", " | ".join([name, *cells]), "|")
+        cells = [name]
+        for result in results:
+            if name in result:
+                ratio = result[name] / result[first]
+                cells.append(f"{result[name]:.2f} ({ratio:.1f})")
+        print("|", " | ".join(cells), "|")
 
 
 def processor():
+    named = {}
     try:
-        lines = Path("/proc/cpuinfo").read_text().split("\n")
-        named = {line.split(":")[0].strip(): line.split(":")[-1].strip() for line in lines}
-        features = [name for name in ("avx2", "avx512f") if name in named["flags"].split()]
-        family = f"family {named.get('cpu family')}, model {named.get('model')}"
-        return f"{named['model name']} ({family}; {', '.join(features)})"
-    except (OSError, KeyError):
+        for line in Path("/proc/cpuinfo").read_text().split("\n"):
+            name, _, value = line.partition(":")
+            named[name.strip()] = value.strip()
+    except OSError:
         return platform.processor()
+    flags = named.get("flags", "").split()
+    features = [name for name in ("avx2", "avx512f") if name in flags]
+    family = f"family {named.get('cpu family')}, model {named.get('model')}"
+    return f"{named.get('model name')} ({family}; {', '.join(features)})"
 
 
 def main():
     print(f"{processor()}, {os.cpu_count()} cores, {platform.platform()}")
-    packages = ("numpy", "torch", "jax", "scikit-learn")
-    versions = [f"{name} {installed(name)}" for name in packages if installed(name)]
-    print(f"Python {platform.python_version()}, {', '.join(versions)}")
+    print(f"Python {platform.python_version()}")
+    for package in ("numpy", "torch", "jax", "scikit-learn"):
+        print(f"{package} {installed(package)}")
     if sys.argv[1:] == ["avx2"]:
-        print("held to AVX2:", ", ".join(f"{name}={value}" for name, value in AVX2.items()))
+        print(f"held to AVX2 by {AVX2}")
     with tempfile.TemporaryDirectory() as folder:
         rng = np.random.default_rng(nn.SEED)
-        train, _ = nn.split(*nn.load_digits(nn.DATA), nn.TEST_SIZE, rng)
+        training, _ = nn.split(*nn.load_digits(nn.DATA), nn.TEST_SIZE, rng)
         digits = Path(folder, "digits.npz")
-        np.savez(digits, *train)
-        ideas = compete(IDEAS, digits, 10)
+        np.savez(digits, *training)
+        print_table([compete(IDEAS, digits, 10)])
         full = [compete(FULL | ARITHMETIC, digits, 10)]
         full += [compete(FULL, digits, hidden) for hidden in (32, 64, 128, 256)]
-        mini = [compete(MINI, digits, *task) for task in ((128, 64), (256, 128))]
-    for results in ([ideas], full, mini):
-        print()
-        table(results)
+        print_table(full)
+        print_table([compete(MINI, digits, 128, 64), compete(MINI, digits, 256, 128)])
 
 
 if __name__ == "__main__":
-    work(*sys.argv[1:]) if len(sys.argv) > 2 else main()
+    if len(sys.argv) == 5:
+        work(*sys.argv[1:])
+    else:
+        main()

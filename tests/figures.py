@@ -1,210 +1,58 @@
-"""Draw the pictures of docs/The_Core_Mathematics.md and print the numbers that it quotes.
+"""Make the pictures of README.md and docs/, about a minute: python tests/figures.py
 
-python tests/figures.py          about 5 seconds; writes docs/paper_*.png
+(All but docs/exercise_9.png, which the solution of exercise 9 saves.)
 """
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
+from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).parents[1]))
 import Neural_Network_from_Scratch as nn
 
-ROOT = Path(nn.__file__).parent
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"  # told apart by the colour-blind, and in grey
+DOCS = Path(nn.__file__).parent / "docs"
+BLUE = nn.BLUE
+ORANGE = nn.ORANGE
 SIZES = (1, 10, 100, 1000, 10_000, 41_000)
-STEPS = 10.0 ** -np.arange(1, 13.5, 0.5)  # h from 1e-1 to 1e-13, two to the decade
 RATES = (0.2, 1.0, 1.8, 2.2)  # learning rate times curvature
-
-
-def default_start(pixels, labels):
-    """Start, training and test data as the script has them with its default seed."""
-    rng = np.random.default_rng(nn.SEED)
-    training, test = nn.split(pixels, labels, nn.TEST_SIZE, rng)
-    return nn.initialize(rng), training, test
-
-
-def gradient_at(parameters, X, Y):
-    return nn.backward(parameters, X, Y, nn.forward(parameters, X))
-
-
-def square(gradients):
-    """The square of the length of the column of all slopes."""
-    return float(sum(np.sum(g.astype(np.float64) ** 2) for g in gradients))
-
-
-def squares(M):
-    """The sum of squares of each column."""
-    return np.sum(M.astype(np.float64) ** 2, axis=0)
-
-
-def mean_and_spread(parameters, X, Y):
-    """The two numbers of eq. 39 for a source that draws the columns of X with equal chance: the
-    square of the length of the mean gradient, and the spread sigma^2 of the gradients of single
-    examples.
-
-    The slopes of one example along W are a column times a row, dz x', and so the sum of their
-    squares is a product of two sums of squares; along b they are dz itself.
-    """
-    Z1, A1, _, A2 = nn.forward(parameters, X)
-    dZ2 = A2 - Y
-    dZ1 = parameters.W2.T @ dZ2 * (Z1 > 0)
-    single = squares(dZ2) * (squares(A1) + 1) + squares(dZ1) * (squares(X) + 1)
-    mean = square(gradient_at(parameters, X, Y))
-    return mean, float(np.mean(single)) - mean
-
-
-def predicted_norms(parameters, X, Y, sizes=SIZES):
-    """The root of the mean square of the length of the mean gradient, by eq. 39."""
-    mean, spread = mean_and_spread(parameters, X, Y)
-    return [float(np.sqrt(mean + spread / m)) for m in sizes]
-
-
-def measured_norms(parameters, X, Y, sizes=SIZES, most=200):
-    """The same, measured: over 200 draws, or fewer where they would be more than 200,000 examples.
-
-    For the sum of the losses instead of their mean it is m times as much.
-    """
-    rng = np.random.default_rng(nn.SEED)
-    norms = []
-    for m in sizes:
-        draws = (rng.integers(0, X.shape[1], m) for _ in range(min(most, 200_000 // m)))
-        norms.append(np.mean([square(gradient_at(parameters, X[:, c], Y[:, c])) for c in draws]))
-    return np.sqrt(norms).tolist()
-
-
-def sizes_at_the_start(X, starts=100, pictures=1000):
-    """The mean square of Z1 at random starts, for the plain start and for He's: by eqs. 62 and 66,
-    as the mean over so many starts, and the standard deviation from start to start."""
-    ink = float(np.mean(squares(X)))
-    X = X[:, :pictures]
-    found = {}
-    for name, start, predicted in (
-        ("plain", nn.initialize, (1 + ink) / 12),
-        ("he", nn.initialize_he, 2 * ink / X.shape[0]),
-    ):
-        measured = []
-        for seed in range(starts):
-            Z1 = nn.forward(start(np.random.default_rng(seed)), X).Z1
-            measured.append(float(np.mean(Z1**2)))
-        found[name] = predicted, float(np.mean(measured)), float(np.std(measured))
-    return found
-
-
-def first_losses(X, Y, starts=100, pictures=1000):
-    """The loss before the first step, at so many random starts."""
-    X, Y = X[:, :pictures], Y[:, :pictures]
-    seeds = map(np.random.default_rng, range(starts))
-    return [float(nn.cross_entropy(nn.forward(nn.initialize(rng), X).Z2, Y)) for rng in seeds]
-
-
-def first_steps(parameters, X, Y, steps=2, learning_rate=0.1):
-    """For each step, the root mean square of how much it changes Z1; and the number of hidden
-    neurons that fire for some picture after the last."""
-    changes = []
-    for _ in range(steps):
-        activations = nn.forward(parameters, X)
-        gradients = nn.backward(parameters, X, Y, activations)
-        parameters = nn.descend(parameters, gradients, learning_rate)
-        Z1 = nn.forward(parameters, X).Z1
-        changes.append(float(np.sqrt(np.mean((Z1 - activations.Z1) ** 2))))
-    return changes, int(np.sum(Z1.max(axis=1) > 0))
-
-
-def parabola(rate, steps, x=1.0):
-    """Gradient descent on a parabola: x before the first step and after each, for a learning rate
-    times curvature of `rate`."""
-    path = [x]
-    for _ in range(steps):
-        x -= rate * x
-        path.append(x)
-    return path
-
-
-def pictures_off_the_kink(start, pixels, labels, h, count=50):
-    """The first `count` pictures whose every hidden score is farther than h from zero, as X, Y."""
-    X = nn.to_columns(pixels)
-    smooth = np.flatnonzero((np.abs(nn.forward(start, X).Z1) > h).all(axis=0))[:count]
-    return X[:, smooth], nn.one_hot(labels[smooth])
-
-
-def check_error(start, X, Y, h, dtype=np.float64, samples=20):
-    """The error of `nn.gradient_check`, but with the nudged losses in a type of our choice, and
-    with no picture left out. The gradient that they are compared with is in float64."""
-    exact = nn.Parameters(*(p.astype(np.float64) for p in start))
-    gradients = nn.backward(exact, X, Y, nn.forward(exact, X))
-    nudged = nn.Parameters(*(p.astype(dtype) for p in start))
-    X, Y = X.astype(dtype), Y.astype(dtype)
-    rng = np.random.default_rng(nn.SEED)
-    errors = []
-    for P, dP in zip(nudged, gradients):
-        chosen = rng.choice(P.size, min(samples, P.size), replace=False)
-        slopes = []
-        for i in chosen:
-            value, losses = P.flat[i], []
-            for sign in (1, -1):
-                P.flat[i] = value + dtype(sign * h)
-                losses.append(float(nn.cross_entropy(nn.forward(nudged, X).Z2, Y)))
-            P.flat[i] = value
-            slopes.append((losses[0] - losses[1]) / (2 * h))
-        errors.append(np.abs(slopes - dP.flat[chosen]).max() / max(np.abs(dP).max(), 1e-4))
-    return float(max(errors))
+MIDDLE = {"ha": "center", "va": "center"}
+# Where the pen was while a hand drew a 2: from the left, from the top, on a page of 112 by 112.
+STROKE = """34 40  35 33  39 27  46 22  55 20  64 22  70 27  73 34  72 42  68 50  62 58
+    55 66  47 74  40 82  34 89  38 90  46 89  55 89  64 89  73 89  82 88"""
 
 
 def draw_network():
-    """One product with its shapes, and the way through the network and back."""
-    figure, axes = plt.subplots(figsize=(9, 5.2), layout="constrained")
+    """The way through the network, and the way back."""
+    figure, axes = plt.subplots(figsize=(9, 2.6), layout="constrained")
     axes.axis("off")
-    axes.set(xlim=(0, 90), ylim=(0, 52), aspect="equal")
-    note = {"ha": "center", "va": "center"}
-
-    def matrix(x, y, width, height, name, shape):
-        axes.add_patch(plt.Rectangle((x, y), width, height, fill=False, lw=1.5))
-        axes.text(x + width / 2, y + height / 2, name, fontsize=14, **note)
-        axes.text(x + width / 2, y - 1.6, shape, fontsize=10, **note)
-
-    def band(x, y, width, height, color, hatch):
-        axes.add_patch(plt.Rectangle((x, y), width, height, fc=color, alpha=0.35, lw=0))
-        axes.add_patch(plt.Rectangle((x, y), width, height, fill=False, ec=color, hatch=hatch))
-
-    band(3, 40.5, 2, 1.5, "black", None)
-    band(22, 40.5, 22, 1.5, BLUE, "//")
-    band(49, 27, 2, 22, ORANGE, "\\\\")
-    matrix(1, 35, 14, 8, "$Z_1$", "(hidden, m)")
-    matrix(22, 35, 22, 8, "$W_1$", "(hidden, 784)")
-    matrix(47, 27, 14, 22, "$X$", "(784, m)")
-    matrix(68, 35, 3, 8, "$b_1$", "(hidden, 1)")
-    axes.text(18.5, 39, "=", fontsize=16, **note)
-    axes.text(64.5, 39, "+", fontsize=16, **note)
-    text = "One row of $W_1$\nand one column of $X$\nmake one score:\nneuron i, example c"
-    axes.text(81.5, 39, text, fontsize=10.5, **note)
-
-    places = {"$X$": 4, "$Z_1$": 21, "$A_1$": 38, "$Z_2$": 55, "$A_2$": 72, "$L$": 86}
-    for name, x in places.items():
-        axes.text(x, 13, name, fontsize=15, **note)
-    x = list(places.values())
-    forth = ("$W_1, b_1$", "ReLU", "$W_2, b_2$", "softmax", "mean loss")
-    for left, right, text in zip(x, x[1:], forth):
-        arrow = {"arrowstyle": "->", "color": BLUE, "lw": 2}
-        axes.annotate("", (right - 2.5, 14.2), (left + 2.5, 14.2), arrowprops=arrow)
-        axes.text((left + right) / 2, 16.6, text, fontsize=11, color=BLUE, **note)
-    back = (
-        (x[5], x[3], "$dZ_2 = A_2 - Y$"),
-        (x[3], x[2], "$W_2^\\top$"),
-        (x[2], x[1], "mask"),
-    )
-    for right, left, text in back:
-        arrow = {"arrowstyle": "->", "color": ORANGE, "lw": 2, "linestyle": "--"}
-        axes.annotate("", (left + 2.5, 10.8), (right - 2.5, 10.8), arrowprops=arrow)
-        axes.text((left + right) / 2, 8.4, text, fontsize=11, color=ORANGE, **note)
-    for place, text in ((x[1], "$dZ_1$ gives\n$dW_1, db_1$"), (x[3], "$dZ_2$ gives\n$dW_2, db_2$")):
-        axes.text(place, 4.2, text, fontsize=11, color=ORANGE, **note)
-        arrow = {"arrowstyle": "->", "color": ORANGE, "lw": 1.2, "linestyle": "--"}
-        axes.annotate("", (place, 6.6), (place, 11), arrowprops=arrow)
-    axes.text(1, 20.5, "forward", fontsize=12, color=BLUE, weight="bold")
-    axes.text(1, 8.4, "backward", fontsize=12, color=ORANGE, weight="bold")
+    axes.set_xlim(0, 90)
+    axes.set_ylim(0, 26)
+    places = (4, 21, 38, 55, 72, 86)
+    names = ("$X$", "$Z_1$", "$A_1$", "$Z_2$", "$A_2$", "$L$")
+    shapes = ("(784, m)", "(hidden, m)", "(hidden, m)", "(10, m)", "(10, m)", "a number")
+    for x, name, shape in zip(places, names, shapes):
+        axes.text(x, 15, name, fontsize=15, **MIDDLE)
+        axes.text(x, 22.5, shape, color="dimgrey", **MIDDLE)
+    blue = {"color": BLUE, "fontsize": 11, **MIDDLE}
+    orange = {**blue, "color": ORANGE}
+    ahead = {"arrowstyle": "->", "color": BLUE, "lw": 2, "shrinkA": 14, "shrinkB": 14}
+    back = {**ahead, "color": ORANGE, "ls": "--"}
+    down = {"arrowstyle": "->", "color": ORANGE, "ls": "--"}
+    words = ("$W_1, b_1$", "ReLU", "$W_2, b_2$", "softmax", "mean loss")
+    for left, right, text in zip(places, places[1:], words):
+        axes.annotate("", (right, 16.2), (left, 16.2), arrowprops=ahead)
+        axes.text((left + right) / 2, 18.6, text, **blue)
+    ways_back = [(86, 55, "$dZ_2 = A_2 - Y$"), (55, 38, r"$W_2^\top$"), (38, 21, "mask")]
+    for right, left, text in ways_back:
+        axes.annotate("", (left, 12.8), (right, 12.8), arrowprops=back)
+        axes.text((left + right) / 2, 9.8, text, **orange)
+    for layer, x in ((1, 21), (2, 55)):
+        axes.annotate("", (x, 6.2), (x, 13), arrowprops=down)
+        axes.text(x, 3.4, f"$dZ_{layer}$ gives\n$dW_{layer}, db_{layer}$", **orange)
     return figure
 
 
@@ -212,124 +60,206 @@ def draw_relu():
     """ReLU, its kink, and lines through the kink that lie nowhere above it."""
     figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
     z = np.array([-2.0, 0, 2])
-    lines = (0, "0", "-."), (1 / 3, "1/3", "--"), (2 / 3, "2/3", "--"), (1, "1", ":")
-    for slope, name, style in lines:
-        axes.plot(z, slope * z, style, color=ORANGE, lw=1.6)
-        axes.text(-2.05, -2 * slope, name, color=ORANGE, ha="right", va="center")
-    axes.text(-2.05, 0.45, "slope", color=ORANGE, ha="right", va="center")
-    axes.plot(z, np.maximum(z, 0), color=BLUE, lw=3, label="relu(z)")
-    axes.plot([], [], "--", color=ORANGE, label="some subgradients at 0")
-    axes.plot(0, 0, "o", color="black", ms=7, label="the kink")
-    axes.set(xlim=(-2.6, 2.1), ylim=(-2.2, 2.2), xlabel="z", aspect="auto")
-    axes.legend(loc="upper left", fontsize=10)
+    beside = {"color": ORANGE, "ha": "right", "va": "center"}
+    names = {0: "0", 1 / 3: "1/3", 2 / 3: "2/3", 1: "1"}
+    styles = ("-.", "--", "--", ":")
+    for slope, style in zip(names, styles):
+        axes.plot(z, slope * z, style, color=ORANGE)
+        axes.text(-2.05, -2 * slope, names[slope], **beside)
+    axes.text(-2.05, 0.45, "slope", **beside)
+    axes.plot(z, nn.relu(z), color=BLUE, lw=3, label="relu(z)")
+    axes.plot([], "--", color=ORANGE, label="some subgradients at 0")
+    axes.plot(0, 0, "ko", ms=7, label="the kink")
+    axes.set_xlim(-2.6, 2.1)
+    axes.set_xlabel("z")
+    axes.legend(loc="upper left")
     axes.grid(alpha=0.3)
     return figure
 
 
 def draw_parabola():
     """Gradient descent on a parabola with four learning rates."""
-    figure, grid = plt.subplots(1, 4, figsize=(10, 2.9), layout="constrained", sharey=True)
+    figure = plt.figure(figsize=(10, 2.9), layout="constrained")
+    grid = figure.subplots(1, 4, sharey=True)
     x = np.linspace(-2.6, 2.6, 101)
-    titles = "slow", "in one step", "from side to side", "farther each time"
+    titles = ("slow", "in one step", "from side to side", "farther each time")
     for axes, rate, title in zip(grid, RATES, titles):
-        path = np.array(parabola(rate, 4))
-        axes.plot(x, x**2 / 2, color=GREY, lw=1.2)
-        axes.plot(path, path**2 / 2, "o-", color=BLUE, ms=5, lw=1.2)
-        axes.plot(path[0], path[0] ** 2 / 2, "s", color=ORANGE, ms=8)
+        axes.plot(x, x**2 / 2, color="grey", lw=1.2)
+        path = (1 - rate) ** np.arange(5)  # before the first step and after each, eq. 43
+        f = path**2 / 2
+        axes.plot(path, f, "o-", color=BLUE, ms=5, lw=1.2)
+        axes.plot(path[0], f[0], "s", color=ORANGE, ms=8)
         axes.set_title(rf"$\eta \kappa = {rate:g}$: {title}", fontsize=11)
-        axes.set(xlim=(-2.6, 2.6), ylim=(-0.2, 2.9), xlabel="x")
+        axes.set_xlim(-2.6, 2.6)
+        axes.set_xlabel("x")
         axes.grid(alpha=0.3)
     grid[0].set_ylabel("f(x)")
+    grid[0].set_ylim(-0.2, 2.9)
     return figure
 
 
-def finish(axes):
+def draw_curves(curves, names, xlabel, ylabel):
+    """Lines on logarithmic scales, from {style: {x: y}} and a name for each."""
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    axes.set_prop_cycle(color=[ORANGE, BLUE])
+    for (style, points), name in zip(curves.items(), names):
+        x = list(points)
+        y = list(points.values())
+        axes.loglog(x, y, style, label=name)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=11)
-    axes.tick_params(labelsize=11)
-
-
-def draw_m(norms):
-    """The norm of the gradient against the number of examples, of the mean loss and of the sum."""
-    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    sums = [m * norm for m, norm in zip(SIZES, norms)]
-    axes.loglog(SIZES, sums, "s--", color=ORANGE, label="sum of the losses (no 1/m)")
-    axes.loglog(SIZES, norms, "o-", color=BLUE, label="mean of the losses (with 1/m)")
-    axes.set_xlabel("number of examples m", fontsize=12)
-    axes.set_ylabel("length of the gradient", fontsize=12)
-    finish(axes)
+    axes.legend()
     return figure
 
 
-def draw_step(double, single, off):
-    """The error of the check against the step h, in two precisions."""
-    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    axes.loglog(*zip(*single.items()), "s--", color=ORANGE, label="float32")
-    axes.loglog(*zip(*double.items()), "o-", color=BLUE, label="float64")
-    axes.loglog(*zip(*off.items()), "k:", label="float64, pictures on a kink kept")
-    for errors, text, h, place in (
-        (double, "the script's h:", 1e-5, (4e-3, 3e-10)),
-        (single, "best h\nin float32:", 1e-2, (1e-5, 1e-5)),
-    ):
-        note = f"{text}\n{h:.0e}".replace("e-0", "e-")
-        arrow = {"arrowstyle": "->", "lw": 1.2}
-        axes.annotate(
-            note, (h, errors[h]), place, fontsize=11, ha="center", va="center", arrowprops=arrow
-        )
+def length_squared(gradients):
+    """The sum of the squares of all slopes."""
+    return sum(np.vdot(dP, dP) for dP in gradients)
+
+
+def measured_length(parameters, X, labels, m, rng):
+    """The root of the mean square of the length of the mean gradient; its standard error.
+
+    It is measured over 200 draws of m examples, but no more than 200,000 examples in all.
+    """
+    results = []
+    for _ in range(min(200, 200_000 // m)):
+        drawn = rng.integers(0, len(labels), m)
+        some = (X[:, drawn], labels[drawn])
+        _, _, gradients = nn.gradient(parameters, *some)
+        results.append(length_squared(gradients))
+    length = np.sqrt(np.mean(results))
+    error = np.std(results, ddof=1) / np.sqrt(len(results))  # of the mean square
+    return length, error / (2 * length)  # along its square the length has this slope
+
+
+def draw_m(start, X, labels):
+    """The length of the gradient against the number of examples, of the mean and of the sum."""
+    means = {}
+    sums = {}
+    rng = np.random.default_rng(nn.SEED)
+    for m in SIZES:
+        means[m], _ = measured_length(start, X, labels, m, rng)
+        sums[m] = m * means[m]
+    curves = {"s--": sums, "o-": means}
+    names = ("sum of the losses (no 1/m)", "mean of the losses (with 1/m)")
+    return draw_curves(curves, names, "number of examples m", "length of the gradient")
+
+
+def off_the_kink(start, X, h, count=50):
+    """Which columns of X are the first whose every hidden score is farther than h from zero."""
+    Z1 = nn.forward(start, X).Z1
+    nearest = np.abs(Z1).min(axis=0)
+    return np.flatnonzero(nearest > h)[:count]
+
+
+def check_error(start, X, labels, h, dtype=np.float64):
+    """The error of `nn.gradient_check`, with the nudged losses in a type of our choice.
+
+    No picture is left out. The gradient that they are compared with is in float64.
+    """
+    exact = [P.astype(np.float64) for P in start]
+    exact = nn.Parameters(*exact)
+    _, _, gradients = nn.gradient(exact, X, labels)
+    nudged = [P.astype(dtype) for P in start]
+    nudged = nn.Parameters(*nudged)
+    X = X.astype(dtype)
+    rng = np.random.default_rng(nn.SEED)
+    errors = []
+    for P, dP in zip(nudged, gradients):
+        largest = max(np.abs(dP).max(), 1e-4)
+        count = min(P.size, 20)
+        for i in rng.choice(P.size, count, replace=False):
+            value = P.flat[i]
+            P.flat[i] = value + dtype(h)
+            loss_above, _ = nn.evaluate(nudged, X, labels)
+            P.flat[i] = value - dtype(h)
+            loss_below, _ = nn.evaluate(nudged, X, labels)
+            P.flat[i] = value
+            slope = (loss_above - loss_below) / (2 * h)
+            error = abs(slope - dP.flat[i]) / largest
+            errors.append(error)
+    return max(errors)
+
+
+def draw_step(start, X, labels):
+    """The error of the check against the step h: of 50 pictures, with and without kinks."""
+    powers = 10.0 ** -np.arange(1, 13.5, 0.5)  # two to the decade
+    steps = [float(f"{h:.1e}") for h in powers]
+    smooth = off_the_kink(start, X, h=0.1)
+    smooth = (start, X[:, smooth], labels[smooth])
+    first = (start, X[:, :50], labels[:50])
+    double = {h: check_error(*smooth, h) for h in steps}
+    single = {h: check_error(*smooth, h, np.float32) for h in steps if h >= 1e-6}
+    kept = {h: check_error(*first, h) for h in steps if h >= 1e-3}
+    curves = {"s--": single, "o-": double, "k:": kept}
+    names = ("float32", "float64", "float64, pictures on a kink kept")
+    figure = draw_curves(curves, names, "step h", "largest relative error")
+    axes = figure.axes[0]
     axes.set_ylim(1e-11, 1e3)
-    axes.set_xlabel("step h", fontsize=12)
-    axes.set_ylabel("largest relative error", fontsize=12)
-    finish(axes)
+    axes.legend(loc="lower left")
+    arrow = {"arrowprops": {"arrowstyle": "->"}, **MIDDLE}
+    lowest = (1e-5, double[1e-5])
+    axes.annotate("the script's h:\n1e-5", lowest, (4e-3, 3e-10), **arrow)
+    lowest = (1e-2, single[1e-2])
+    axes.annotate("best h\nin float32:\n1e-2", lowest, (1e-5, 1e-5), **arrow)
     return figure
+
+
+def film(network):
+    """Pictures of the drawing board, first empty, then while a 2 is drawn."""
+    board = nn.DrawingBoard(network)
+    board.figure.set(size_inches=(10, 2.9), dpi=80)
+    canvas = board.figure.canvas
+    stroke = [float(number) for number in STROKE.split()]
+    left = stroke[0::2]
+    top = stroke[1::2]
+    count = len(left)
+    middles = np.arange(0, count - 0.5, 0.5)  # with the middles between the places
+    pictures = []
+    for place in [0, *middles]:
+        mouse = SimpleNamespace(name="motion_notify_event", inaxes=board.paper.axes)
+        mouse.button = 1 if pictures else None
+        mouse.xdata = np.interp(place, range(count), left)
+        mouse.ydata = np.interp(place, range(count), top)
+        board.move(mouse)
+        for artist in board.read(0):
+            artist.set_animated(False)  # an animated one would be left out
+        canvas.draw()
+        picture = Image.fromarray(np.array(canvas.buffer_rgba()))
+        pictures.append(picture.convert("RGB"))
+    return pictures
+
+
+def save_film(pictures, path):
+    """Save pictures as a GIF of 32 colours, which repeats for ever."""
+    palette = pictures[-1].quantize(32, Image.Quantize.MAXCOVERAGE)
+    plain = {"palette": palette, "dither": Image.Dither.NONE}
+    frames = [picture.quantize(**plain) for picture in pictures]
+    times = [500] + [80] * (len(frames) - 2) + [1500]  # milliseconds
+    rest = frames[1:]
+    frames[0].save(path, save_all=True, append_images=rest, duration=times, loop=0)
 
 
 def main():
     plt.switch_backend("agg")
-    start, training, test = default_start(*nn.load_digits(ROOT / "mnist_data" / "train.csv.gz"))
-    X, Y = nn.to_columns(training[0]), nn.one_hot(training[1])
-
-    print("paper_parabola: x before the first step and after each")
-    for rate in RATES:
-        steps = " ".join(f"{x:8.4g}" for x in parabola(rate, 4))
-        print(f"   eta kappa = {rate:g}   {steps}")
-
-    norms = measured_norms(start, X, Y)
-    print("paper_m: length of the gradient at the start (root of the mean square)")
-    for m, predicted, norm in zip(SIZES, predicted_norms(start, X, Y), norms):
-        line = f"   m = {m:6,}   predicted {predicted:.2f}   measured {norm:.2f}"
-        print(f"{line}   sum {m * norm:10,.1f}")
-    mean, spread = mean_and_spread(start, X, Y)
-    print(f"   length of the mean {np.sqrt(mean):.2f}, sigma {np.sqrt(spread):.2f}")
-
-    print("the start")
-    print(f"   sum of the squares of the pixels: {np.mean(squares(X)):.1f}")
-    for name, (predicted, measured, deviation) in sizes_at_the_start(X).items():
-        line = f"   {name}: mean square of Z1 predicted {predicted:.3f}, over 100 starts"
-        print(f"{line} {measured:.3f} (standard deviation {deviation:.3f})")
-    losses = first_losses(X, Y)
-    line = f"   first loss over 100 starts: {np.mean(losses):.2f}, from {min(losses):.2f}"
-    print(f"{line} to {max(losses):.2f}")
-    for name, divisor in (("divided by 255", 255), ("raw", 1)):
-        changes, firing = first_steps(start, nn.to_columns(training[0], divisor), Y)
-        changes = " and ".join(f"{change:,.2f}" for change in changes)
-        print(f"   pixels {name}: two steps move Z1 by {changes}; then {firing} neurons fire")
-
-    steps = [float(f"{h:.1e}") for h in STEPS]
-    X, Y = pictures_off_the_kink(start, *test, h=steps[0])
-    first = nn.to_columns(test[0][:50]), nn.one_hot(test[1][:50])
-    double = {h: check_error(start, X, Y, h) for h in steps}
-    single = {h: check_error(start, X, Y, h, np.float32) for h in steps if h >= 1e-8}
-    kinks = {h: check_error(start, *first, h) for h in steps if h >= 1e-3}
-    print("paper_step: largest relative error of central differences; kinks kept: float64 too")
-    for h in steps:
-        line = f"   h = {h:.1e}   float64 {double[h]:.1e}"
-        line += f"   float32 {single[h]:.1e}" if h in single else ""
-        print(line + (f"   kinks kept {kinks[h]:.1e}" if h in kinks else ""))
-
-    figures = {"network": draw_network(), "relu": draw_relu(), "parabola": draw_parabola()}
-    figures |= {"m": draw_m(norms), "step": draw_step(double, single, kinks)}
+    network, figures = nn.study(None, nn.parse_options([]))
+    del figures["training"]  # no page shows it
+    pixels, labels = nn.load_digits(nn.DATA)
+    rng = np.random.default_rng(nn.SEED)
+    training, test = nn.split(pixels, labels, nn.TEST_SIZE, rng)
+    start = nn.initialize(rng)
+    X = nn.to_columns(training[0])
+    X_test = nn.to_columns(test[0])
+    figures["paper_network"] = draw_network()
+    figures["paper_relu"] = draw_relu()
+    figures["paper_parabola"] = draw_parabola()
+    figures["paper_m"] = draw_m(start, X, training[1])
+    figures["paper_step"] = draw_step(start, X_test, test[1])
     for name, figure in figures.items():
-        figure.savefig(ROOT / "docs" / f"paper_{name}.png", dpi=100)
+        figure.savefig(DOCS / f"{name}.png", dpi=100)
+    save_film(film(network), DOCS / "board.gif")
 
 
 if __name__ == "__main__":
