@@ -28,11 +28,13 @@ def from_script():
 def execute(notebook, folder):
     """Run all cells as if the notebook were opened in this folder."""
     where = {"metadata": {"path": str(folder)}}
-    nbclient.NotebookClient(notebook, timeout=300, resources=where, record_timing=False).execute()
+    how = {"timeout": 300, "record_timing": False}
+    nbclient.NotebookClient(notebook, resources=where, **how).execute()
 
 
 if __name__ == "__main__":
     notebook = from_script()
     execute(notebook, NOTEBOOK.parent)
-    notebook.metadata["language_info"] = {"name": "python"}  # not the version it happened to be
+    # Not the version of Python that it happened to be.
+    notebook.metadata["language_info"] = {"name": "python"}
     nbformat.write(notebook, NOTEBOOK)

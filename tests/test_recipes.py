@@ -14,9 +14,8 @@ from PIL import Image
 import Neural_Network_from_Scratch as nn
 
 PAGE = Path(nn.__file__).parent / "docs" / "Data.md"
-FIRST, *RECIPES = re.findall(
-    r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S
-)
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
+FIRST, *RECIPES = PYTHON.findall(PAGE.read_text("utf-8"))
 # Every shade and every digit, and nothing that is the same from left and from right.
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (20, 28, 28), dtype=np.uint8)
@@ -67,9 +66,8 @@ def make_qmnist():
 
 
 def make_npz():
-    np.savez(
-        "mnist.npz", x_train=PIXELS, y_train=LABELS, x_test=PIXELS[:1], y_test=LABELS[:1]
-    )
+    test = {"x_test": PIXELS[:1], "y_test": LABELS[:1]}
+    np.savez("mnist.npz", x_train=PIXELS, y_train=LABELS, **test)
 
 
 def make_kmnist():
@@ -128,17 +126,14 @@ def test_folders_of_ready_pictures():
 
 def test_folders_of_photographs(digits):
     """The first digit of each kind, enlarged, black on white."""
-    firsts = [np.flatnonzero(digits[1] == label)[0] for label in range(10)]
-    for label, i in enumerate(firsts):
-        folder = Path("digits", str(label))
-        folder.mkdir(parents=True)
-        paper = 255 - np.kron(digits[0][i].reshape(28, 28), np.ones((4, 4), np.uint8))
-        Image.fromarray(paper).save(folder / "0001.png")
+    files = [Path("digits", str(label), "0001.png") for label in range(10)]
+    for label, file in enumerate(files):
+        first = digits[0][digits[1] == label][0].reshape(28, 28)
+        paper = 255 - np.kron(first, np.ones((4, 4), np.uint8))
+        file.parent.mkdir(parents=True)
+        Image.fromarray(paper).save(file)
     run("nn.read_picture(path) for path in paths")
-    read = [
-        nn.read_picture(Path("digits", str(label), "0001.png")) for label in range(10)
-    ]
-    assert_written(read, range(10))
+    assert_written([nn.read_picture(file) for file in files], range(10))
 
 
 def test_parquet(monkeypatch):
@@ -156,11 +151,10 @@ def test_parquet(monkeypatch):
 
 def small_digits(digits, side):
     """The first 20 digits, shrunk; ink from 0 to 1."""
-    pictures = [Image.fromarray(row.reshape(28, 28)) for row in digits[0][:20]]
-    small = [
-        np.asarray(picture.resize((side, side), Image.Resampling.BOX))
-        for picture in pictures
-    ]
+    small = []
+    for row in digits[0][:20]:
+        picture = Image.fromarray(row.reshape(28, 28))
+        small.append(np.asarray(picture.resize((side, side), Image.Resampling.BOX)))
     return np.array(small) / 255, digits[1][:20]
 
 
@@ -186,9 +180,10 @@ def test_8_by_8_and_16_by_16(digits):
     assert_written([nn.prepare(picture) for picture in black], labels)
 
 
-@pytest.mark.parametrize(
-    "letters", [np.arange(20) * 7 % 26, list("QWERTYUIOPASDFGHJKLZ")]
-)
+NUMBERS = np.arange(20) * 7 % 26
+
+
+@pytest.mark.parametrize("letters", [NUMBERS, list("QWERTYUIOPASDFGHJKLZ")])
 def test_letters(letters):
     table(letters).to_csv("sign_mnist_train.csv", index=False)
     run("sign_mnist")
@@ -202,17 +197,14 @@ def test_submission():
     parameters = nn.initialize(np.random.default_rng(3))
     nn.save_network(Path("mine.npz"), parameters)
     run("submission")
-    answers = nn.forward(parameters, nn.to_columns(PIXELS.reshape(20, 784))).A2.argmax(
-        axis=0
-    )
-    lines = Path("submission.csv").read_text().splitlines()
+    X = nn.to_columns(PIXELS.reshape(20, 784))
+    answers = nn.forward(parameters, X).A2.argmax(axis=0)
     assert len(set(answers)) > 1
-    assert lines == [
-        "ImageId,Label",
-        *[f"{i},{answer}" for i, answer in enumerate(answers, 1)],
-    ]
+    header, *lines = Path("submission.csv").read_text().splitlines()
+    assert header == "ImageId,Label"
+    assert lines == [f"{i},{answer}" for i, answer in enumerate(answers, 1)]
 
 
 def test_every_recipe_is_run():
-    """FORMS, and eight more: two of folders, parquet, 8 by 8, two of 16 by 16, letters, Kaggle's."""
+    """FORMS, and eight: two of folders, parquet, 8 by 8, two of 16 by 16, letters, Kaggle's."""
     assert len(RECIPES) == len(FORMS) + 8
