@@ -25,8 +25,8 @@ reads handwriting. All of it is here, with no framework. Run it, then read it fr
 """
 
 # %%
-# Skip this, down to PIXELS: it is for the machine. (It gives each matrix product one core, as Part 8
-# explains, and silences false alarms of Apple's library. Importing this file changes nothing else.)
+# Skip this as far as PIXELS: it is for the machine. (Each matrix product gets one core, as Part 8
+# explains, and false alarms of Apple's library are silenced. Importing changes nothing else.)
 import os
 import sys
 import warnings
@@ -34,9 +34,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 SETTINGS = ["OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"]
+ONE_CORE = "numpy" not in sys.modules  # its library reads the settings when it is loaded
 for setting in SETTINGS:
-    os.environ.setdefault(setting, "1")  # NumPy's library reads it when it is loaded
-ONE_CORE = {os.environ[name] for name in SETTINGS} == {"1"} and "numpy" not in sys.modules
+    if os.environ.setdefault(setting, "1") != "1":
+        ONE_CORE = False
 warnings.filterwarnings("ignore", ".* encountered in matmul")
 
 import matplotlib.pyplot as plt  # draws
@@ -45,6 +46,7 @@ import pandas as pd  # reads the table of digits
 
 PIXELS = 28 * 28
 CLASSES = 10
+HIDDEN = 10
 TEST_SIZE = 1000
 SEED = 1  # why 1? The end of Part 5 says it
 
@@ -89,7 +91,6 @@ DATA = found[0] if found else HERE / PLACES[1]
 #     A = np.array([[1, 2, 3], [4, 5, 6]])    two rows, three columns: the *shape* is (2, 3)
 #     A[1, 2]          is 6                   row 1, column 2, counted from 0
 #     A[:, 1:]         is [[2, 3], [5, 6]]    a *slice*: of all rows (:), the columns from 1 on
-#     A[[1, 0]]        is [[4, 5, 6], [1, 2, 3]]      the rows that a list names
 #     A.sum(axis=0)    is [5, 7, 9]           *axis* 0 runs down: a sum for each column
 #     A.sum(axis=1)    is [6, 15]             axis 1 runs along: a sum for each row
 #     A.T              is [[1, 4], [2, 5], [3, 6]]    the *transpose*: rows become columns
@@ -118,7 +119,8 @@ def load_digits(path):
     numbers = pd.read_csv(path, header=None, skiprows=skip, dtype=np.float32)
     table = numbers.astype(np.uint8)  # uint8 holds 0 to 255, and nothing else
     changed = (table != numbers).any(axis=None)  # anywhere
-    if changed or table.shape[1] != 1 + PIXELS or table[0].max() > 9:  # [0]: column 0
+    fits = table.shape[1] == 1 + PIXELS and table[0].max() < CLASSES  # [0]: column 0
+    if changed or not fits:
         raise ValueError("a row is not a label from 0 to 9 and 784 pixels from 0 to 255")
     table = np.ascontiguousarray(table)  # each row in one piece of memory
     return table[:, 1:], table[:, 0]
@@ -133,7 +135,7 @@ def split(pixels, labels, test_size, rng):
     cut = len(labels) - test_size
     rest = order[:cut]
     test = order[cut:]
-    return (pixels[rest], labels[rest]), (pixels[test], labels[test])
+    return (pixels[rest], labels[rest]), (pixels[test], labels[test])  # rows by number
 
 
 def to_columns(pixels):
@@ -242,7 +244,7 @@ tiny_X = np.array([[2.0, 0.0]])
 tiny_Y = np.array([[1.0, 0.0], [0.0, 1.0]])
 
 
-def initialize(rng, inputs=PIXELS, hidden=10, classes=CLASSES, dtype=np.float32):
+def initialize(rng, inputs=PIXELS, hidden=HIDDEN, classes=CLASSES, dtype=np.float32):
     """Draw every weight and bias at random, uniformly from -0.5 to 0.5. Returns Parameters.
 
     Why at random? Neurons equal in W1, b1 and W2 get equal slopes: they stay equal (eqs. 55, 56).
@@ -313,8 +315,8 @@ def forward(parameters, X):
 # equal chances for all ten, p = 1/10, cost 2.3; a confident mistake, p = 1/1000, 6.9. It is called
 # *cross-entropy*. The loss of m examples (pictures) is the mean of theirs. To our 2 the untrained
 # network gives 0.008 (0.01 above, rounded), and that costs 4.8. Over all training pictures the mean
-# is 3.2, more than the 2.3 of equal chances: random scores are often sure, and mostly wrong. (Why
-# the logarithm? Confident mistakes shall cost much; and the slopes become simple: see step 1.)
+# is 3.2, more than the 2.3 of equal chances: random scores are for one picture in three more than
+# half sure, and mostly wrong. (Why the logarithm? Confident mistakes shall cost much; see step 1.)
 #
 # *Slopes.* The slope of the loss along a number is its derivative, with all other numbers held
 # still (a partial derivative): move that number by 0.001, and the loss moves slope * 0.001. The
@@ -358,7 +360,7 @@ def forward(parameters, X):
 # gradient is the mean: dW1 = (1 + 0) / 2 = 0.5, and db2 of class 0 is (-0.5 + 0.73) / 2 = 0.12.
 #
 # *The six equations* are these steps for ten scores z_i, ten hidden neurons a_j, 784 pixels and m
-# pictures, a column for each. dZ is about each picture's own loss, dW and db about the mean: / m.
+# pictures, a column for each. dZ holds slopes of each picture's loss; dW and db of the mean: / m.
 # - `dZ2 = A2 - Y`, (10, m). Step 1: said minus wanted. For our 2 this is the column 0.04 0.05 -0.99
 #   0.02 0.06 0.65 0.03 0.01 0.10 0.02: less of the 5 is wanted, more of the 2.
 # - `dW2 = dZ2 @ A1.T / m`, (10, 10). Step 2: one picture's slope along the weight in row i and
@@ -443,10 +445,10 @@ def gradient_check(parameters, X, Y, rng, h=1e-5):
     """
     copies = [P.astype(np.float64) for P in parameters]  # a list: for each P a copy
     parameters = Parameters(*copies)  # * hands the entries of a list over one by one
-    most = h * max(1, np.abs(X).max())  # no nudge moves a score farther, eq. 54
+    farthest = h * max(1, np.abs(X).max())  # no nudge moves a score farther, eq. 54
     Z1 = forward(parameters, X).Z1
-    smooth = (np.abs(Z1) > most).all(axis=0)  # (m,): False if a nudge may cross the kink
-    X = X[:, smooth]  # where there is no slope to compare: keep the other pictures
+    smooth = (np.abs(Z1) > farthest).all(axis=0)  # (m,): no nudge crosses the kink,
+    X = X[:, smooth]  # where there is no slope to compare: only these pictures are kept
     Y = Y[:, smooth]
     activations = forward(parameters, X)
     gradients = backward(parameters, X, Y, activations)
@@ -454,15 +456,15 @@ def gradient_check(parameters, X, Y, rng, h=1e-5):
     for name, P, dP in zip(Parameters._fields, parameters, gradients):  # side by side
         if np.shape(dP) != P.shape:
             raise ValueError(f"{name} is {P.shape}, but its gradient is {np.shape(dP)}")
-        largest = max(np.abs(dP).max(), 1e-4)  # are all about 0? Then not by them
+        largest = max(np.abs(dP).max(), 1e-4)  # slopes near 0 are rounding
         count = min(P.size, 20)
-        for i in rng.choice(P.size, count, replace=False):  # none twice
+        for i in rng.choice(P.size, count, replace=False):  # each at most once
             value = P.flat[i]  # entry i, counted row by row
             P.flat[i] = value + h
             loss_above = cross_entropy(forward(parameters, X).Z2, Y)
             P.flat[i] = value - h
             loss_below = cross_entropy(forward(parameters, X).Z2, Y)
-            P.flat[i] = value  # as it was
+            P.flat[i] = value
             slope = (loss_above - loss_below) / (2 * h)  # eq. 49
             error = abs(slope - dP.flat[i]) / largest  # eq. 52
             errors.append(error)
@@ -479,10 +481,9 @@ def gradient_check(parameters, X, Y, rng, h=1e-5):
 # Where a slope is positive, a smaller parameter means less loss; where negative, a larger one. So
 # subtract from each its slope times a small number, the *learning rate*. Doing so once is a *step*,
 # or iteration; again and again, it is *gradient descent*. *Full batch* means that each step looks
-# at all 41,000 pictures; once through all of them is an *epoch*. (Part 9 steps more often.) The
-# learning rate decides how far a step goes. Think of a valley, and of steps 1, 2, 3 through it:
+# at all 41,000 pictures; once through all is an *epoch*. Here are three steps through a valley:
 #
-#        too small                     right                      too large
+#   learning rate too small            right                      too large
 #     \                  /      \                  /      \                  /
 #      1                /        1                /        3                /
 #       2              /          \              /          \              2
@@ -545,7 +546,7 @@ def train(parameters, gradient_of_step, learning_rate, steps):
 
 
 # %% active="ipynb"
-# # Try it: learn, and see what the network says to our 2 before, meanwhile and after.
+# # Try it: learn. For our 2 it learns first to be less sure, after 100 steps its best guess is a 2.
 # history = []
 # def all_pictures(parameters):
 #     return gradient(parameters, X, y)
@@ -561,12 +562,11 @@ def train(parameters, gradient_of_step, learning_rate, steps):
 # plt.plot([loss for _, loss, _ in history]);  # the loss before each step
 
 # %% [markdown]
-# First it learns to be less sure. After 100 steps its best guess is a 2; in the end it is sure.
 # - *Which learning rate?* After 100 steps at 0.01, 15 % of the test pictures are right, at 0.1
 #   57 %. At 1 the loss jumps, but ends lower than at 0.1: 92 % after 750 (Part 9). The default is
 #   0.1 because its loss falls smoothly: so you see what a change of yours does. At 3, steps go so
-#   far that a hidden neuron's score is negative for every picture. It is *dead*: its mask is 0, so
-#   are its slopes, and it never changes again. When all are dead, only b2 learns.
+#   far that one neuron after another has a negative score for every picture. It is *dead*: its mask
+#   is 0, so are its slopes, it never changes again. When all are dead, only b2 learns.
 # - *That is why pixels are divided by 255.* dW1 contains X, and the new W1 meets X again: a step
 #   changes scores by an amount that grows with the *square* of the pixels, undivided
 #   255 * 255 = 65,025 times as much. Two steps kill all ten neurons. After 750 the loss is 2.30,
@@ -615,17 +615,22 @@ INK = {"cmap": "gray_r", "vmin": 0, "vmax": 255, "origin": "upper"}  # 0 white, 
 BARE = {"frame_on": False, "xticks": [], "yticks": []}
 
 
+def predict(parameters, X):
+    """The probabilities of the ten digits, (10, m), for the columns of X, (784, m)."""
+    return forward(parameters, X)[-1]  # the last activations, also in a deeper network
+
+
 def plot_training(history, history_test):
     """Draw curves of loss and accuracy, from lists of (step, loss, accuracy), in a Figure."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    solid = {"color": BLUE, "marker": ".", "markevery": [-1]}  # a dot at the end
-    dashed = {**solid, "color": ORANGE, "linestyle": "--"}
-    curves = [("training", history, solid), ("test", history_test, dashed)]
-    for name, points, style in curves:
+    dot = {"marker": ".", "markevery": [-1]}  # at the end of the curve
+    curves = [("training", history, BLUE, "-"), ("test", history_test, ORANGE, "--")]
+    for name, points, colour, style in curves:
         steps, losses, fractions = np.transpose(points)
         percent = 100 * fractions
-        left.plot(steps, losses, label=f"{name}: {losses[-1]:.3f}", **style)
-        right.plot(steps, percent, label=f"{name}: {percent[-1]:.1f} %", **style)
+        line = {"color": colour, "linestyle": style, **dot}
+        left.plot(steps, losses, label=f"{name}: {losses[-1]:.3f}", **line)
+        right.plot(steps, percent, label=f"{name}: {percent[-1]:.1f} %", **line)
     left.set_title("Loss")
     left.set_ylabel("mean cross-entropy")
     left.set_ylim(bottom=0)
@@ -646,16 +651,18 @@ def plot_predictions(pixels, labels, A2):
     """
     answers = A2.argmax(axis=0)
     certainty = A2.max(axis=0)
-    order = np.argsort(-certainty, kind="stable")  # the most certain first
-    mistakes = order[answers[order] != labels[order]]
+    mistakes = np.flatnonzero(answers != labels)
+    worst = mistakes[np.argsort(-certainty[mistakes], kind="stable")]
     figure, grid = plt.subplots(4, 8, figsize=(10.4, 6.4), subplot_kw=BARE)
-    chosen = [*range(min(16, len(labels))), *mistakes[:16]]
-    places = [*grid[:2].flat][: len(labels)] + [*grid[2:].flat]
-    for axes, i in zip(places, chosen):
+    above = zip(grid[:2].flat, range(len(labels)))  # ends with the shorter of the two
+    below = zip(grid[2:].flat, worst)
+    for axes, i in [*above, *below]:
         axes.imshow(pixels[i].reshape(28, 28), **INK)
-        title = axes.set_title(f"{answers[i]}, {certainty[i]:.0%}", fontsize=10)
-        if answers[i] != labels[i]:  # marked by more than colour
-            title.set(text=f"{title.get_text()}, is {labels[i]}", color=ORANGE)
+        title = f"{answers[i]}, {certainty[i]:.0%}"
+        if answers[i] == labels[i]:
+            axes.set_title(title, fontsize=10)
+        else:  # marked by more than colour
+            axes.set_title(f"{title}, is {labels[i]}", fontsize=10, color=ORANGE)
     upper = f"The first of {len(labels):,} test pictures: answer, probability"
     figure.suptitle(f"{upper}; below, the worst of {len(mistakes):,} mistakes")
     figure.tight_layout()
@@ -665,29 +672,28 @@ def plot_predictions(pixels, labels, A2):
 def plot_neurons(before, after, X, most=20):
     """Draw what training changed in the weights of each hidden neuron, in a Figure.
 
-    A neuron that fires on no column of X, (784, m), has stopped learning; its title says so.
+    A neuron that passes on nothing of any column of X, (784, m), is named in its title.
     """
     change = after.W1 - before.W1
-    scores = forward(after, X).Z1
-    shown = min(len(change), most)
+    passed_on = forward(after, X).A1
     limit = max(np.abs(change).max(), 1e-9)  # the same up and down, so that white is zero
     colours = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, "origin": "upper"}
-    columns = (shown + 1) // 2
+    columns = (min(len(change), most) + 1) // 2
     figure = plt.figure(figsize=(10.4, 4.4), layout="constrained")
     grid = figure.subplots(2, columns, squeeze=False, subplot_kw=BARE)
-    for i, axes in zip(range(shown), grid.flat):
+    for i, axes in zip(range(len(change)), grid.flat):
         image = axes.imshow(change[i].reshape(28, 28), **colours)
-        fires = scores[i].max() > 0
-        axes.set_title(f"{i}" if fires else f"{i} never fires", fontsize=10)
-    figure.suptitle(f"What training changed in {shown} of {len(change):,} hidden neurons")
+        silent = "" if passed_on[i].any() else " never fires"
+        axes.set_title(f"{i}{silent}", fontsize=10)
+    figure.suptitle(f"What training changed in {i + 1} of {len(change):,} hidden neurons")
     figure.colorbar(image, ax=grid, shrink=0.8, label="change of weight")
     return figure
 
 
 # %% active="ipynb"
 # # Try it: the curves, the predictions, the stencils of this network, and number 2 alone.
-# ends = [(0, *evaluate(start, X_test, y_test)), (750, *evaluate(learnt, X_test, y_test))]
-# plot_training(history, ends)
+# history_test = [(0, *evaluate(start, X_test, y_test)), (750, *evaluate(learnt, X_test, y_test))]
+# plot_training(history, history_test)
 # plot_predictions(pixels_test, y_test, forward(learnt, X_test).A2)
 # plot_neurons(start, learnt, X_test)
 # print(forward(learnt, X_test).A1[2, 8])  # what neuron 2 passes on for our 2
@@ -706,11 +712,11 @@ def plot_neurons(before, after, X, most=20):
 #
 #                                             as they are          cut tightly
 #     left out                              default   large      default   large
-#     nothing                                  96      113         100      114
-#     darken         make ink dark             86       98          87       98
-#     remove_paper   level the light           97      113          97      114
-#     find_digit     leave the rest out        90      103          99      114
-#     thicken        widen a thin pen          82      108          86      110
+#     nothing                                  96      113          97      112
+#     darken         make ink dark             86       98          84       95
+#     remove_paper   level the light           97      113          97      111
+#     find_digit     leave the rest out        88       99         100      113
+#     thicken        widen a thin pen          82      108          85      109
 #     prepare        centre of mass            73      107          72      107
 #
 # The small network depends most on the centre of mass, the large one on dark ink. remove_paper is
@@ -736,6 +742,8 @@ def open_picture(path):
     picture = picture.convert("RGBA")  # A says how opaque a pixel is
     white = Image.new("RGBA", picture.size, "white")
     grey = Image.alpha_composite(white, picture).convert("L")
+    if 25 * min(grey.size) < max(grey.size):
+        raise ValueError("the picture is too narrow for a digit")
     return ImageOps.contain(grey, (SIDE, SIDE))
 
 
@@ -746,9 +754,8 @@ def darken(grey):
     paper as grey as the middle one of its edge pixels.
     """
     values = np.asarray(grey)
-    top_and_bottom = values[[0, -1]].ravel()
-    left_and_right = values[:, [0, -1]].ravel()
-    paper = np.median([*top_and_bottom, *left_and_right])
+    edges = [values[0], values[-1], values[:, 0], values[:, -1]]
+    paper = np.median(np.concatenate(edges))
     page = ImageOps.expand(grey, SIDE // 5, int(paper))
     surroundings = page.filter(ImageFilter.GaussianBlur(SIDE // 7))
     difference = np.subtract(page, surroundings, dtype=float)
@@ -791,6 +798,15 @@ def connected(mask, start):
     return mask & np.equal(wide, 128)
 
 
+def touched_edges(piece):
+    """How many of the picture's four edges this comes within two pixels of."""
+    top = piece[:2].any()
+    bottom = piece[-2:].any()
+    left = piece[:, :2].any()
+    right = piece[:, -2:].any()
+    return sum([top, bottom, left, right])
+
+
 def find_digit(ink):
     """Keep the darkest place near the middle and all ink connected with it: the digit.
 
@@ -801,14 +817,14 @@ def find_digit(ink):
     values = np.asarray(ink)
     start = find_start(ink)
     pen = ink.filter(ImageFilter.MaxFilter(5)).getpixel(start)
-    for level in (0.2, 0.35, 0.5, 0.65, 0.8, 0.2):  # if nothing comes loose, the first
+    digit = connected(values > 0.2 * pen, start)  # stays if nothing comes loose
+    for level in (0.2, 0.35, 0.5, 0.65, 0.8):
         piece = connected(values > level * pen, start)
-        sides = [np.rot90(piece, turn)[:2] for turn in range(4)]
-        touched = sum(side.any() for side in sides)
-        if touched in (0, 4):
+        if touched_edges(piece) in (0, 4):
+            digit = piece
             break
-    digit = values * piece / np.median(values[piece])
-    return digit.clip(0, 1)
+    shade = values * digit / np.median(values[digit])
+    return shade.clip(0, 1)
 
 
 def count_digits(ink, digit):
@@ -870,34 +886,33 @@ class Answer:
     def __init__(self, axes, network):
         self.network = network
         page, hidden, answer = axes
-        nothing = np.zeros(len(network.W1))
-        edges = np.arange(len(nothing) + 1) - 0.5  # of the bars: number 2 stands above 2
+        count = len(network.W1)
+        edges = np.arange(count + 1) - 0.5  # of the bars: number 2 stands above 2
         self.seen = page.imshow(np.zeros((28, 28)), **INK)
-        self.passed_on = hidden.stairs(nothing, edges, fill=True, color=BLUE)
-        self.bars = answer.bar(range(10), np.zeros(10))
-        self.words = answer.text(4.5, 108, "", ha="center")
+        self.passed_on = hidden.stairs(np.zeros(count), edges, fill=True, color=BLUE)
+        self.bars = answer.bar(range(CLASSES), np.zeros(CLASSES))
+        middle = CLASSES / 2 - 0.5
+        self.words = answer.text(middle, 108, "", ha="center")
         self.artists = [self.seen, self.passed_on, self.words, *self.bars]
-        page.set_title("what the network sees")
-        page.set(xticks=[], yticks=[])
-        hidden.set_title("hidden neurons pass on")
-        hidden.set(ylim=(0, 1.05), yticks=[])
+        page.set(title="what the network sees", xticks=[], yticks=[])
+        hidden.set(title="hidden neurons pass on", ylim=(0, 1.05), yticks=[])
         hidden.locator_params(axis="x", integer=True)
-        answer.set_title("its answer in %")
-        answer.set(ylim=(0, 120), xticks=range(10))
+        answer.set(title="its answer in %", ylim=(0, 120), xticks=range(CLASSES))
         answer.set_yticks([0, 50, 100])
 
     def show(self, pixels):
         """Let the network read 784 pixels from 0 to 255. If all are 0, it says nothing."""
-        activations = forward(self.network, to_columns(pixels[None]))  # [None]: one row
-        A1 = activations.A1[:, 0]
-        P = activations.A2[:, 0]
-        self.words.set_text(f"read as {P.argmax()} ({P.max():.0%})")
+        X = to_columns(pixels[None])  # [None]: one row
+        A1 = forward(self.network, X).A1[:, 0]
+        P = predict(self.network, X)[:, 0]
+        words = f"read as {P.argmax()} ({P.max():.0%})"
         if not pixels.any():
-            A1 = 0 * A1
-            P = 0 * P
-            self.words.set_text("")
+            A1 = np.zeros_like(A1)
+            P = np.zeros_like(P)
+            words = ""
+        self.words.set_text(words)
         self.seen.set_data(pixels.reshape(28, 28))
-        self.passed_on.set_data(A1 / max(A1.max(), 1e-9))
+        self.passed_on.set_data(A1 / max(np.abs(A1).max(), 1e-9))
         for bar, p in zip(self.bars, P):
             colour = ORANGE if p == P.max() else BLUE
             bar.set(height=100 * p, color=colour)
@@ -929,15 +944,15 @@ class DrawingBoard:
         if event.button != 1 or event.inaxes is not self.paper.axes:
             self.last = None
             return
-        here = (event.xdata, event.ydata)
+        x = event.xdata
+        y = event.ydata
         if self.last is None or event.name == "button_press_event":
-            self.last = here
-        corner = np.array(here) - self.pen / 2
-        round_end = [*corner, *(corner + self.pen)]
+            self.last = (x, y)
         brush = ImageDraw.Draw(self.page)
-        brush.line([self.last, here], fill=255, width=self.pen)
-        brush.ellipse(round_end, fill=255)
-        self.last = here
+        brush.line([self.last, (x, y)], fill=255, width=self.pen)
+        half = self.pen / 2
+        brush.ellipse([x - half, y - half, x + half, y + half], fill=255)  # a round end
+        self.last = (x, y)
         self.paper.set_data(self.page)
         self.paper.axes.draw_artist(self.paper)
         self.figure.canvas.blit(self.paper.axes.bbox)
@@ -980,34 +995,26 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 BLOCK = 3072  # pictures
-
-
-class Desk(threading.local):
-    """Memory for one block in float32. Each thread has a desk of its own, and keeps it."""
-
-    def __init__(self):
-        self.numbers = np.empty(BLOCK * PIXELS, np.float32)
+desk = threading.local()  # each thread sees only what it has put there itself
 
 
 class Tiles(np.ndarray):
     """A matrix like any other, but `few_rows @ it` takes 64 pictures at a time."""
 
     def __rmatmul__(self, left):  # left @ self, where self is X, (p, m), or X.T
-        plain = np.asarray(self)
-        pictures = plain.T if plain.flags.f_contiguous else plain  # as rows, (m, p)
-        if plain.ndim != 2 or left.ndim != 2 or len(left) > 18 or len(pictures) % 64 > 0:
-            return left @ plain
+        left = np.asarray(left)
+        right = np.asarray(self)
+        pictures = right.T if right.flags.f_contiguous else right  # as rows, (m, p)
+        matrices = left.ndim == right.ndim == 2
+        if not matrices or len(left) > 18 or len(pictures) % 64 > 0:
+            return left @ right
         m, p = pictures.shape
         tiles = pictures.reshape(m // 64, 64, p)
-        if pictures is plain:  # dZ1 @ X.T
-            parts = left.reshape(len(left), m // 64, 64)
-            parts = parts.swapaxes(0, 1)  # (m / 64, 10, 64)
-            return (parts @ tiles).sum(axis=0)  # (10, p)
+        if pictures is right:  # dZ1 @ X.T
+            parts = left.reshape(len(left), m // 64, 64).swapaxes(0, 1)
+            return (parts @ tiles).sum(axis=0)  # (m / 64, 10, p) -> (10, p)
         products = tiles @ left.T  # W1 @ X, as (m / 64, 64, 10)
-        return products.reshape(-1, len(left)).T.copy()  # (10, m)
-
-
-desk = Desk()
+        return products.reshape(m, len(left)).T.copy()  # (10, m)
 
 
 def make_blocks(pixels, labels):
@@ -1022,37 +1029,38 @@ def make_blocks(pixels, labels):
     blocks = []
     for rows in np.split(order, range(BLOCK, len(order), BLOCK)):
         ink = np.flatnonzero(pixels[rows].any(axis=0))
-        blocks.append((pixels[rows][:, ink], ink, labels[rows]))
+        kept = np.ascontiguousarray(pixels[rows][:, ink])  # a picture in one piece
+        blocks.append((kept, ink, labels[rows]))
     return blocks
 
 
-@np.errstate(all="ignore")  # no warnings: a thread does not know that `main` says so
-def gradient_of_block(parameters, pixels, ink, labels):
+def gradient_of_block(parameters, block):
     """What `gradient` returns, for one block."""
+    pixels, ink, labels = block
+    if not hasattr(desk, "numbers"):
+        desk.numbers = np.empty(BLOCK * PIXELS, np.float32)
     rows = desk.numbers[: pixels.size].reshape(pixels.shape)
     rows[:] = pixels  # bytes become float32
     fewer = parameters._replace(W1=parameters.W1[:, ink] / 255)
-    loss, fraction, slopes = gradient(fewer, rows.view(Tiles).T, labels)
+    with np.errstate(all="ignore"):  # a thread does not know that `main` says so
+        loss, fraction, slopes = gradient(fewer, rows.view(Tiles).T, labels)
     dW1 = np.zeros_like(parameters.W1)  # along the weights of blank pixels the slope is 0
     dW1[:, ink] = slopes.W1 / 255
     return loss, fraction, slopes._replace(W1=dW1)
 
 
-def gradient_in_blocks(parameters, blocks, each=map):
+def gradient_in_blocks(parameters, blocks, map_blocks=map):
     """What `gradient` returns, for the pictures of all blocks.
 
-    `each` is Python's own map, or that of a pool of threads, which share the blocks.
+    `map_blocks` is Python's own map, or that of a pool of threads, which share the blocks.
     """
-
-    def work(block):
-        return gradient_of_block(parameters, *block)
-
     m = sum(len(labels) for _, _, labels in blocks)
     loss = 0.0
     fraction = 0.0
-    gradients = [0 * P for P in parameters]
-    for (_, _, labels), result in zip(blocks, each(work, blocks)):  # always in this order
-        share = len(labels) / m  # eq. 46
+    gradients = [np.zeros_like(P) for P in parameters]
+    results = map_blocks(gradient_of_block, [parameters] * len(blocks), blocks)
+    for block, result in zip(blocks, results):  # always in this order
+        share = len(block[-1]) / m  # eq. 46
         loss += share * result[0]
         fraction += share * result[1]
         gradients = [total + share * dP for total, dP in zip(gradients, result[2])]
@@ -1061,13 +1069,15 @@ def gradient_in_blocks(parameters, blocks, each=map):
 
 def start_threads():
     """The map of a pool with a thread for each core, or Python's own where that is better."""
-    cores = os.cpu_count()
+    if not ONE_CORE:  # then NumPy shares out each product by itself
+        return map
+    cores = min(os.cpu_count() or 1, 16)  # there are 14 blocks
     try:
         pool = ThreadPoolExecutor(cores)
         list(pool.map(time.sleep, [0.01] * cores))  # starts them all
     except RuntimeError:  # as in a browser, where Python has no threads
         return map
-    return pool.map if ONE_CORE else map  # else NumPy shares out each product by itself
+    return pool.map
 
 
 # %% [markdown]
@@ -1107,7 +1117,7 @@ def mini_batches(pixels, labels, size, rng):
             yield to_columns(pixels[batch]), labels[batch]
 
 
-def initialize_he(rng, hidden=10):
+def initialize_he(rng, hidden=HIDDEN):
     """Draw weights normally with variance 2 / (inputs of their layer), and set biases to 0.
 
     From He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", ICCV 2015. Returns Parameters.
@@ -1125,7 +1135,8 @@ def initialize_he(rng, hidden=10):
 
 # %% [markdown]
 # ## Part 10: The program
-# Nothing new about networks: options, files and messages. `run` tells the story of a run.
+# Nothing new about networks: options, files and messages. Read `run`, which tells the story of a
+# run, and `study` above it; all others serve these two.
 
 # %%
 import argparse
@@ -1134,6 +1145,7 @@ import traceback
 from contextlib import suppress
 
 FORM = "expected: a label from 0 to 9, then 784 pixels from 0, paper, to 255, ink"
+SMALLER = "try a smaller --learning-rate"
 
 
 def parse_options(arguments):
@@ -1181,15 +1193,16 @@ def make_folder(option, folder):
 
 
 def is_whole(cell, most):
-    """Is this the text of a whole number from 0 to `most`?"""
+    """Is this text a whole number from 0 to `most`?"""
     try:
-        return float(cell) in range(most + 1)
+        number = float(cell)
     except ValueError:
         return False
+    return number.is_integer() and 0 <= number <= most
 
 
 def find_fault(path):
-    """The first fault of a table that `load_digits` refused, with its line and column."""
+    """Where a table differs from FORM for the first time, in words, or None."""
     how = {"encoding": "utf-8-sig", "errors": "replace", "compression": "infer"}
     fault = "there is no row of digits"
     with pd.io.common.get_handle(path, "r", **how) as file:
@@ -1200,7 +1213,7 @@ def find_fault(path):
             if len(cells) != 1 + PIXELS:
                 return f"line {line} has {len(cells)} columns, not 785: {text[:20]!a}"
             for column, cell in enumerate(cells, 1):
-                most = 9 if column == 1 else 255
+                most = CLASSES - 1 if column == 1 else 255
                 if not is_whole(cell, most):
                     place = f"line {line}, column {column}"
                     return f"{place}: {cell[:20]!a} is no whole number from 0 to {most}"
@@ -1245,7 +1258,9 @@ def load_network(path):
     with open(path, "rb") as file:
         try:
             network = Parameters(**np.load(file))
-            forward(network, np.zeros((PIXELS, 2)))  # do the shapes fit?
+            P = predict(network, np.zeros((PIXELS, 2)))  # do the shapes fit?
+            if not np.isfinite(P).all():
+                raise ValueError("its numbers are not finite")
         except Exception as error:  # a file of another kind raises many kinds
             raise ValueError(f"{path} holds no network: {error}") from error
     return network
@@ -1257,8 +1272,9 @@ def check_gradient(start, X, labels):
     try:
         error = gradient_check(start, X, one_hot(labels), rng)
     except ValueError as fault:  # shapes that do not fit
-        place = traceback.extract_tb(fault.__traceback__)[-1]
-        raise ValueError(f"line {place.lineno}, {place.name}: {fault}") from fault
+        places = traceback.extract_tb(fault.__traceback__)
+        ours = [place for place in places if "numpy" not in Path(place.filename).parts]
+        raise ValueError(f"line {ours[-1].lineno}, {ours[-1].name}: {fault}") from fault
     if not error < 1e-6:
         raise ValueError(f"the gradient is wrong (relative error {error:.0e})")
     print(f"3. and 4. The gradient: differs from finite differences by {error:.0e}")
@@ -1267,11 +1283,11 @@ def check_gradient(start, X, labels):
 def choose_gradient(pixels, labels, batch_size, rng):
     """The gradient_of_step for `train`: on all pictures, or on the next mini-batch."""
     if batch_size is None:
-        each = start_threads()
+        map_blocks = start_threads()
         blocks = make_blocks(pixels, labels)
 
         def gradient_of_step(parameters):
-            return gradient_in_blocks(parameters, blocks, each)
+            return gradient_in_blocks(parameters, blocks, map_blocks)
 
     else:
         batches = mini_batches(pixels, labels, batch_size, rng)
@@ -1290,25 +1306,24 @@ def learn(steps, count, X_test, labels_test):
     """
     history = []
     history_test = []
-    told = {count * k // 15 for k in range(16)}
     tested = {count * k // 105 for k in range(106)}
+    told = {count * k // 15 for k in range(16)}  # all of them are tested: 105 is 7 * 15
+    width = len(str(count))
     W1 = None  # as it was when the test pictures were last looked at
     began = time.perf_counter()
     try:
         for step, learnt, loss, fraction in steps:
             history.append((step, loss, fraction))
-            if step in tested or not np.isfinite(loss):
-                silent = not (forward(learnt, X_test).Z1 > 0).any()
-                if silent and np.array_equal(W1, learnt.W1):
-                    fault = f"at step {step} all hidden neurons are dead"
-                    raise ValueError(f"{fault}: try a smaller --learning-rate")
-                if not np.isfinite(loss):
-                    fault = f"at step {step} the loss is {loss:.3g}"
-                    raise ValueError(f"{fault}: try a smaller --learning-rate")
-                W1 = learnt.W1
-                history_test.append((step, *evaluate(learnt, X_test, labels_test)))
+            if not np.isfinite(loss):
+                raise ValueError(f"at step {step} the loss is {loss:.3g}; {SMALLER}")
+            if step not in tested:
+                continue
+            history_test.append((step, *evaluate(learnt, X_test, labels_test)))
+            if np.array_equal(W1, learnt.W1) and not forward(learnt, X_test).A1.any():
+                raise ValueError(f"at step {step} all hidden neurons are dead; {SMALLER}")
+            W1 = learnt.W1
             if step in told:
-                line = f"   iteration {step:{len(str(count))}}/{count}  loss {loss:.4f}"
+                line = f"   iteration {step:{width}}/{count}  loss {loss:.4f}"
                 line += f"  train {fraction:.1%}  test {history_test[-1][2]:.1%}"
                 print(f"{line}  {time.perf_counter() - began:.1f} s")
     except KeyboardInterrupt:
@@ -1323,15 +1338,15 @@ def learn(steps, count, X_test, labels_test):
 def tell_answer(when, network, X, labels):
     """Print what the network says to our 2, the first 2 of the test pictures."""
     i = int((labels == 2).argmax())
-    P = forward(network, X[:, [i]]).A2[:, 0]
+    P = predict(network, X[:, [i]])[:, 0]
     answer = f"read as {P.argmax()} ({P.max():.0%})"
     print(f"   {when}, test picture {i}, a {labels[i]}, is {answer}")
 
 
-def study(network, options):
+def study(start, options):
     """Parts 1 to 6, from this network or, if it is None, from a new one.
 
-    Returns what was learnt, and the figures by their names.
+    Saves what was learnt before anything else can go wrong. Returns it, and the figures.
     """
     print("1. The data")
     rng = np.random.default_rng(options.seed)
@@ -1341,28 +1356,31 @@ def study(network, options):
     X_test = to_columns(pixels_test)
     print(f"   X {pixels.T.shape} to learn from, {X_test.shape} for the test")
     print("2. The network")
-    start = network
     if start is None:
         draw = initialize_he if options.init == "he" else initialize
-        start = draw(rng, hidden=options.hidden or 10)
+        start = draw(rng, hidden=options.hidden or HIDDEN)
     shapes = [f"{name} {P.shape}" for name, P in start._asdict().items()]
     print(f"   {', '.join(shapes)}: {sum(P.size for P in start):,} parameters")
-    tell_answer("before learning", start, X_test, labels_test)
     check_gradient(start, to_columns(pixels[:50]), labels[:50])
     print("5. Learning")
+    tell_answer("before learning", start, X_test, labels_test)
     gradient_of_step = choose_gradient(pixels, labels, options.batch_size, rng)
     steps = train(start, gradient_of_step, options.learning_rate, options.iterations)
     learnt, history, history_test = learn(steps, options.iterations, X_test, labels_test)
+    if options.save:
+        save_network(options.save, learnt)
     if options.batch_size is not None:  # the last point of the curve: of all pictures
-        X = to_columns(pixels)
-        history[-1] = (history[-1][0], *evaluate(learnt, X, labels))
+        history[-1] = (history[-1][0], *evaluate(learnt, to_columns(pixels), labels))
     print("6. Looking inside")
     tell_answer("after learning", learnt, X_test, labels_test)
-    A2 = forward(learnt, X_test).A2
-    fraction = accuracy(A2, labels_test)
+    fraction = history_test[-1][2]
     right = round(fraction * len(labels_test))
     print(f"   final training accuracy: {history[-1][2]:.1%}")
     print(f"   final test accuracy: {fraction:.1%} ({right:,} of {len(labels_test):,})")
+    silent = np.sum(~forward(learnt, X_test).A1.any(axis=1))
+    if silent > 0:
+        print(f"   {silent} of {len(learnt.W1):,} hidden neurons never fire")
+    A2 = predict(learnt, X_test)
     figures = {"training": plot_training(history, history_test)}
     figures["predictions"] = plot_predictions(pixels_test, labels_test, A2)
     figures["neurons"] = plot_neurons(start, learnt, X_test)
@@ -1370,7 +1388,7 @@ def study(network, options):
 
 
 def read_handwriting(paths, network):
-    """Part 7 for each picture. Returns a Figure of the first 20, and how many failed."""
+    """Part 7 for each picture. Returns (name, picture, pixels) of those that can be read."""
     print("7. Your own handwriting")
     read = []
     for path in paths:
@@ -1383,21 +1401,26 @@ def read_handwriting(paths, network):
             continue
         pixels = prepare(digit)
         count = count_digits(ink, digit)
-        P = forward(network, to_columns(pixels[None])).A2[:, 0]
+        P = predict(network, to_columns(pixels[None]))[:, 0]
         doubt = ", not sure" if P.max() < 0.6 else ""
         several = f", one of {count} digits" if count > 1 else ""
         print(f"   {path}: read as {P.argmax()} ({P.max():.0%}){doubt}{several}")
         read.append((path.name, picture, pixels))
-    if len(read) > 20:
-        print(f"   the figure shows the first 20 of {len(read)}")
-    rows = max(1, min(len(read), 20))
+    return read
+
+
+def plot_handwriting(read, network, most=20):
+    """Draw what `read_handwriting` returned, each picture in a row, in a Figure."""
+    rows = min(len(read), most)
+    if len(read) > most:
+        print(f"   the figure shows the first {most} of {len(read)}")
     figure, grid = plt.subplots(rows, 4, figsize=(11, 2.2 * rows), squeeze=False)
     for axes, (name, picture, pixels) in zip(grid, read):
         axes[0].imshow(picture, cmap="gray", vmin=0, vmax=255, origin="upper")
         axes[0].set(title=name.replace("$", r"\$"), xticks=[], yticks=[])
         Answer(axes[1:], network).show(pixels)
     figure.tight_layout()
-    return figure, len(paths) - len(read)
+    return figure
 
 
 def open_windows(network):
@@ -1405,14 +1428,14 @@ def open_windows(network):
     toolkit = plt.gcf().canvas.required_interactive_framework
     if toolkit is None:
         print("   Matplotlib found no toolkit that opens windows: so no board to draw on")
-        return
+        return  # a notebook shows the figures by itself
     board = DrawingBoard(network)
     if toolkit == "tk":  # other toolkits bring the last window to the front by themselves
         window = board.figure.canvas.manager.window
         window.attributes("-topmost", True)
         window.after(1000, window.attributes, "-topmost", False)
     print("   draw in the window that has opened; close all windows to end")
-    plt.show()
+    plt.show(block=True)
 
 
 def run(options):
@@ -1423,21 +1446,22 @@ def run(options):
         make_folder("--save", options.save.parent)
     network = load_network(options.load) if options.load else None
     figures = {}
-    failed = 0
-    if network is None or options.iterations > 0 or not options.digit:
+    read = []
+    if network is None or options.iterations > 0 or options.save or not options.digit:
         network, figures = study(network, options)
-    if options.save:
-        save_network(options.save, network)
     if options.digit:
-        figures["digits"], failed = read_handwriting(options.digit, network)
+        read = read_handwriting(options.digit, network)
+    if read:
+        figures["digits"] = plot_handwriting(read, network)
     for name, figure in figures.items():
         path = options.figures / f"{name}.png"
         figure.savefig(path, dpi=100)
         print(f"   saved {path}")
-    if not options.no_show:
+    if options.no_show:
+        plt.close("all")
+    elif figures:
         open_windows(network)
-    plt.close("all")
-    return 2 if failed else 0
+    return 0 if len(read) == len(options.digit) else 2  # 2: some could not be read
 
 
 def main(arguments=()):
@@ -1457,9 +1481,10 @@ def main(arguments=()):
 
 # %%
 if __name__ == "__main__" and "__file__" in globals() and "ipykernel" not in sys.modules:
-    sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
+    with suppress(AttributeError):  # IDLE's output has no such settings
+        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     sys.exit(main(sys.argv[1:]))
 
 # %% [markdown]
 # In a notebook, `main([])` runs the whole program; options go like `main(["--seed", "2"])`. What
-# now? docs/Exercises.md has fifteen: predict, break, derive, fool the network, and more.
+# now? docs/Exercises.md has twelve: predict, break, derive, fool the network, and more.

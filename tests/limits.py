@@ -21,8 +21,6 @@ BATCHES = "--batch-size 128 --iterations 6420"
 COMMANDS = (
     "",
     "--learning-rate 1",
-    "--hidden 32",
-    "--hidden 128",
     "--hidden 256",
     BATCHES,
     "--init he",
