@@ -98,7 +98,8 @@ def this_file(pixels, labels, hidden, batch):
 
 
 def only_blocks(pixels, labels, hidden, batch):
-    def gradient_of_block(parameters, X, _, labels):
+    def gradient_of_block(parameters, block):
+        X, _, labels = block
         return nn.gradient(parameters, X, labels)
 
     nn.gradient_of_block = gradient_of_block
@@ -109,7 +110,8 @@ def only_blocks(pixels, labels, hidden, batch):
 
 
 def only_ink(pixels, labels, hidden, batch):
-    def gradient_of_block(parameters, pixels, ink, labels):
+    def gradient_of_block(parameters, block):
+        pixels, ink, labels = block
         fewer = parameters._replace(W1=parameters.W1[:, ink])
         loss, fraction, slopes = nn.gradient(fewer, pixels.T, labels)
         dW1 = np.zeros_like(parameters.W1)

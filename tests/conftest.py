@@ -4,7 +4,13 @@
 import os
 
 # No setting of one machine shall decide a test: neither here, nor in programs that tests start.
-for name in ("MPLBACKEND", "MATPLOTLIBRC", "COLUMNS", "PYTHONUNBUFFERED", "PYTHONWARNINGS"):
+for name in (
+    "MPLBACKEND",
+    "MATPLOTLIBRC",
+    "COLUMNS",
+    "PYTHONUNBUFFERED",
+    "PYTHONWARNINGS",
+):
     os.environ.pop(name, None)
 
 import Neural_Network_from_Scratch as nn  # isort: skip  # first: each matrix product on one core

@@ -7,10 +7,7 @@ from matplotlib.colors import to_rgb
 
 import Neural_Network_from_Scratch as nn
 
-SCREEN = (
-    13.66,
-    6.90,
-)  # inches at 100 dpi: 1366 by 768, less what the window's frame takes
+SCREEN = (13.66, 6.90)  # inches at 100 dpi: 1366 by 768, less the frame of a window
 
 
 def on_screen(axes):
@@ -45,8 +42,8 @@ def brightness(colour):
 
 # Curves
 
-TRAINING = [(0, 3.0, 0.1), (1, 2.0, 0.3), (2, 1.5, 0.2), (4, 0.5, 0.85)]
-TEST = [(0, 3.5, 0.05), (2, 1.25, 0.15), (4, 0.75, 0.775)]
+TRAINING = [(0, 3.0, 0.1), (1, 2.0, 0.3), (4, 0.5, 0.85)]
+TEST = [(0, 3.5, 0.05), (4, 0.75, 0.775)]
 
 
 def test_curves_are_the_numbers_given_under_their_own_names():
