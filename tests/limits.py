@@ -1,9 +1,9 @@
 """What each limit of the network costs: the table of Part 9, a Markdown row for each command.
 
-python tests/limits.py               5 seeds (0 to 4) of each command, about 25 minutes
+python tests/limits.py               3 seeds (0 to 2) of each command, 10 minutes or more
 python tests/limits.py choose        how the last command's learning rate was chosen, 3 minutes
 
-The choice looks at no picture that is a test picture for any of the seeds 0 to 4: these are taken
+The choice looks at no picture that is a test picture for any of the seeds 0 to 2: these are taken
 out, and of the others 5,000 are held out from training to compare learning rates.
 """
 
@@ -16,7 +16,7 @@ from seeds import measure
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import Neural_Network_from_Scratch as nn
 
-SEEDS = range(5)
+SEEDS = range(3)
 BATCHES = "--batch-size 128 --iterations 6420"
 COMMANDS = (
     "",
