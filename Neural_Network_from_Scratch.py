@@ -64,9 +64,9 @@ DATA = found[0] if found else HERE / PLACES[1]
 
 # %% [markdown]
 # ## Part 1: The data
-# Somebody wrote a 2. A scan in black and white was shrunk to 28 rows of 28 *pixels*, which made the
-# greys: numbers from 0, for paper, to 255, for ink. Here is the middle of it, each pixel as one
-# figure, 9 * pixel / 255 rounded down, and paper as a dot:
+# Somebody wrote a 2. A scan in black and white was shrunk to 20 by 20 *pixels*, which made greys,
+# and laid on 28 rows of 28: numbers from 0, for paper, to 255, for ink. Here is the middle of it,
+# each pixel as one figure, 9 * pixel / 255 rounded down, and paper as a dot:
 #
 #     . . . . . . . . . . . . 0 4 8 8 8 8 8 3
 #     . . . . . . . . . . 0 2 7 8 8 8 8 8 8 3
@@ -84,7 +84,7 @@ DATA = found[0] if found else HERE / PLACES[1]
 #     5 8 6 0 0 3 7 8 8 8 5 . . . 1 2 7 8 7 .
 #     8 8 4 5 8 8 8 7 7 8 8 8 8 8 8 8 8 8 4 .
 #     8 8 8 8 8 7 3 0 0 4 8 8 8 8 8 6 3 0 . .
-# This 2 will go with us through all Parts. It is one of 42,000 in a table: each row is a *label*,
+# We shall meet this 2 again and again. It is one of 42,000 in a table: each row is a *label*,
 # the digit that was meant, and the 784 pixels of a picture, line by line: number 400 is in line 14,
 # column 8, as 400 = 14 * 28 + 8. (All counting begins at 0.) NumPy keeps a table as an *array*.
 #
@@ -117,7 +117,7 @@ def load_digits(path):
     first_row = pd.read_csv(path, header=None, nrows=1)
     skip = 1 if isinstance(first_row.iat[0, 0], str) else 0  # a word begins a header
     numbers = pd.read_csv(path, header=None, skiprows=skip, dtype=np.float32)
-    table = numbers.astype(np.uint8)  # uint8 holds 0 to 255, and nothing else
+    table = numbers.astype(np.uint8)  # uint8 holds whole numbers from 0 to 255 only
     changed = (table != numbers).any(axis=None)  # anywhere
     fits = table.shape[1] == 1 + PIXELS and table[0].max() < CLASSES  # [0]: column 0
     if changed or not fits:
@@ -247,7 +247,7 @@ tiny_Y = np.array([[1.0, 0.0], [0.0, 1.0]])
 def initialize(rng, inputs=PIXELS, hidden=HIDDEN, classes=CLASSES, dtype=np.float32):
     """Draw every weight and bias at random, uniformly from -0.5 to 0.5. Returns Parameters.
 
-    Why at random? Neurons equal in W1, b1 and W2 get equal slopes: they stay equal (eqs. 55, 56).
+    Why at random? Neurons equal in W1, b1 and W2 learn the same: they stay equal (eqs. 55, 56).
     """
     W1 = rng.random((hidden, inputs), dtype) - 0.5  # from 0 to 1, less a half
     b1 = rng.random((hidden, 1), dtype) - 0.5
@@ -319,7 +319,7 @@ def forward(parameters, X):
 # mostly wrong. (Why the logarithm? Confident mistakes shall cost much; and see step 1 below.)
 #
 # *Slopes.* The slope of the loss along a number is its derivative, with all other numbers held
-# still (a partial derivative): move that number by 0.001, and the loss moves slope * 0.001. The
+# still (a partial derivative): move it by 0.001, and the loss moves by about slope * 0.001. The
 # 7,960 slopes along all parameters are the *gradient*. The *chain rule* finds them, in two halves.
 # - *Slopes along a chain multiply.* Let a = 3 * x and loss = a * a. At x = 1, a is 3, the loss 9.
 #   Nudge x, and a moves 3 times as far. Nudge a by h: (a + h) * (a + h) is 2 * a * h more (h * h is
@@ -344,8 +344,8 @@ def forward(parameters, X):
 #                                                   dW2_1 = 0.5      dz_1 = 0.5
 # 1. *Along the scores.* Let s = exp(z_0) + exp(z_1) and p_1 = exp(z_1) / s, the probability of
 #    class 1. The loss is -log(exp(z_0) / s) = log(s) - z_0. Nudge z_1: s moves exp(z_1) times as
-#    far, and log(s) moves exp(z_1) / s = p_1 times as far. So dz_1 = p_1 = 0.5. Nudge z_0: p_0
-#    times as far, less 1 because z_0 is subtracted. So dz_0 = p_0 - 1 = -0.5. In words, *said minus
+#    far, and log(s) moves exp(z_1) / s = p_1 times as far. So dz_1 = p_1 = 0.5. Along z_0, log(s)
+#    gives p_0 = exp(z_0) / s, and -z_0 gives -1. So dz_0 = p_0 - 1 = -0.5. In words, *said minus
 #    wanted*: the probability, less 1 for the true class, and less 0 for the other.
 # 2. *Along W2 and b2.* z_0 contains W2_0 * a: nudge W2_0, and z_0 moves a = 1 times as far. So
 #    dW2_0 = dz_0 * a = -0.5 * 1 = -0.5, and dW2_1 = 0.5 * 1 = 0.5. And db2_0 = dz_0, db2_1 = dz_1.
@@ -360,7 +360,7 @@ def forward(parameters, X):
 # gradient is the mean: dW1 = (1 + 0) / 2 = 0.5, and db2 of class 0 is (-0.5 + 0.73) / 2 = 0.12.
 #
 # *The six equations* are these steps for ten scores z_i, ten hidden neurons a_j, 784 pixels and m
-# pictures, a column for each. dZ holds slopes of each picture's loss; dW and db of the mean: / m.
+# pictures, one column each. dZ is about each picture's own loss, dW and db about the mean: so / m.
 # - `dZ2 = A2 - Y`, (10, m). Step 1: said minus wanted. For our 2 this is the column 0.04 0.05 -0.99
 #   0.02 0.06 0.65 0.03 0.01 0.10 0.02: less of the 5 is wanted, more of the 2.
 # - `dW2 = dZ2 @ A1.T / m`, (10, 10). Step 2: one picture's slope along the weight in row i and
@@ -379,7 +379,7 @@ def forward(parameters, X):
 # - `dW1 = dZ1 @ X.T / m`, (10, 784), and `db1`, (10, 1): step 5. As for W2 and b2, a layer below.
 #
 # *Which transposes are forced?* That a column of X is a picture is a choice. Then the sums decide:
-# dW2 and dW1 add up over pictures, (10, m) @ (m, 10), so A1 and X are turned; W2.T @ dZ2 adds up
+# dW2 and dW1 add up over pictures, (10, m) @ (m, ...), so A1 and X are turned; W2.T @ dZ2 adds up
 # over digits. Fitting shapes prove little: with ten neurons W2 @ dZ2 fits too, and it is wrong.
 
 
@@ -441,14 +441,14 @@ def gradient_check(parameters, X, Y, rng, h=1e-5):
     """Largest relative error of `backward` against central differences, in float64.
 
     Nudges up to 20 entries of each parameter array, drawn by rng, and looks at the columns of X,
-    (784, m). Raises ValueError if a slope has another shape than its parameter.
+    (784, m), and Y, (10, m). Raises ValueError if slopes have another shape than their parameters.
     """
     copies = [P.astype(np.float64) for P in parameters]  # a list: for each P a copy
     parameters = Parameters(*copies)  # * hands the entries of a list over one by one
     farthest = h * max(1, np.abs(X).max())  # no nudge moves a score farther, eq. 54
     Z1 = forward(parameters, X).Z1
-    smooth = (np.abs(Z1) > farthest).all(axis=0)  # (m,): no nudge crosses the kink,
-    X = X[:, smooth]  # where there is no slope to compare: only these pictures are kept
+    smooth = (np.abs(Z1) > farthest).all(axis=0)  # (m,): does no nudge cross the kink?
+    X = X[:, smooth]  # keep only these: at the kink there is no slope to compare
     Y = Y[:, smooth]
     activations = forward(parameters, X)
     gradients = backward(parameters, X, Y, activations)
@@ -481,7 +481,7 @@ def gradient_check(parameters, X, Y, rng, h=1e-5):
 # Where a slope is positive, a smaller parameter means less loss; where negative, a larger one. So
 # subtract from each its slope times a small number, the *learning rate*. Doing so once is a *step*,
 # or iteration; again and again, it is *gradient descent*. *Full batch* means that each step looks
-# at all 41,000 pictures; once through all is an *epoch*. Here are three steps through a valley:
+# at all 41,000 pictures; once through all is an *epoch*. Steps 1, 2, 3 end here (height: the loss):
 #
 #   learning rate too small            right                      too large
 #     \                  /      \                  /      \                  /
@@ -546,7 +546,7 @@ def train(parameters, gradient_of_step, learning_rate, steps):
 
 
 # %% active="ipynb"
-# # Try it: learn. For our 2 it learns first to be less sure, after 100 steps its best guess is a 2.
+# # Try it: learn. For our 2 it first learns to be less sure; after 100 steps its best guess is a 2.
 # history = []
 # def all_pictures(parameters):
 #     return gradient(parameters, X, y)
@@ -563,7 +563,7 @@ def train(parameters, gradient_of_step, learning_rate, steps):
 
 # %% [markdown]
 # - *Which learning rate?* After 100 steps at 0.01, 15 % of the test pictures are right, at 0.1
-#   57 %. At 1 the loss jumps, but ends lower than at 0.1: 92 % after 750 (Part 9). The default is
+#   57 %. At 1 the loss jumps, and after 750 steps 92 % are right, not 87 (Part 9). The default is
 #   0.1 because its loss falls smoothly: so you see what a change of yours does. At 3, steps go so
 #   far that one neuron after another has a negative score for every picture. It is *dead*: its mask
 #   is 0, so are its slopes, it never changes again. When all are dead, only b2 learns.
@@ -572,9 +572,9 @@ def train(parameters, gradient_of_step, learning_rate, steps):
 #   255 * 255 = 65,025 times as much. Two steps kill all ten neurons. After 750 the loss is 2.30,
 #   and 12.3 % of the test pictures are right: those of the 1s, its answer to everything.
 # - *What to expect.* Seeds 0 to 19, each with other test pictures and another start, get 87.0 % of
-#   them right in the mean, give or take 1.0 (the standard deviation, tests/seeds.py). Drawing 1,000
+#   them right on average, give or take 1.0 (the standard deviation, tests/seeds.py). Drawing 1,000
 #   pictures, each right with a chance of 0.87, alone gives sqrt(1000 * 0.87 * 0.13) = 11 pictures,
-#   or 1.1 %: so most of it is luck. The default, seed 1, is typical: 86.9 %.
+#   or 1.1 %: luck alone explains it. The default, seed 1, is typical: 86.9 %.
 #
 # **The algorithm is complete.** What follows looks at it, plays with it, speeds it up, and wraps it
 # into a program. (As Andrej Karpathy says of his microgpt: all else is efficiency.)
@@ -604,9 +604,9 @@ def train(parameters, gradient_of_step, learning_rate, steps):
 #                 + +       + + + + + + + + +
 #               + + +     + + + + + + + + +
 #
-# These are the bow, the loop and the foot of most 2s; the bow of ours lies farther right. So the
-# neuron passes on 6.9 for our 2, less than for most: over the test pictures it passes on 10.5 in
-# the mean of the 2s, and 0.9 in the mean of the 9s.
+# These are the bow, the loop and the foot of most 2s; the bow of ours lies farther right. For our 2
+# the neuron passes on 6.9. Over the test pictures it passes on 10.5 for a 2 on average, and 0.9 for
+# a 9.
 
 # %%
 BLUE = "#0072B2"  # blue and orange: a pair that the colour-blind can tell apart
@@ -670,9 +670,9 @@ def plot_predictions(pixels, labels, A2):
 
 
 def plot_neurons(before, after, X, most=20):
-    """Draw what training changed in the weights of each hidden neuron, in a Figure.
+    """Draw what training changed in the weights of the first hidden neurons, in a Figure.
 
-    A neuron that passes on nothing of any column of X, (784, m), is named in its title.
+    One that passes on nothing for all columns of X, (784, m), is marked "never fires".
     """
     change = after.W1 - before.W1
     passed_on = forward(after, X).A1
@@ -691,12 +691,13 @@ def plot_neurons(before, after, X, most=20):
 
 
 # %% active="ipynb"
-# # Try it: the curves, the predictions, the stencils of this network, and number 2 alone.
+# # Try it: the curves, the predictions, what training changed in W1, and neuron 2 alone.
 # history_test = [(0, *evaluate(start, X_test, y_test)), (750, *evaluate(learnt, X_test, y_test))]
 # plot_training(history, history_test)
 # plot_predictions(pixels_test, y_test, forward(learnt, X_test).A2)
 # plot_neurons(start, learnt, X_test)
-# print(forward(learnt, X_test).A1[2, 8])  # what neuron 2 passes on for our 2
+# print(forward(learnt, X_test).A1[2, 8].round(1))  # what neuron 2 passes on for our 2
+# #-> 6.9
 # plt.matshow((learnt.W1 - start.W1)[2].reshape(28, 28), cmap="RdBu_r");
 
 # %% [markdown]
@@ -715,7 +716,7 @@ def plot_neurons(before, after, X, most=20):
 #     nothing                                  96      113          97      112
 #     darken         make ink dark             86       98          84       95
 #     remove_paper   level the light           97      113          97      111
-#     find_digit     leave the rest out        88       99         100      113
+#     find_digit     keep only the digit       88       99         100      113
 #     thicken        widen a thin pen          82      108          85      109
 #     prepare        centre of mass            73      107          72      107
 #
@@ -733,6 +734,7 @@ def open_picture(path):
     """Open a picture as a person would see it: upright, on white, in grey.
 
     Returns a Pillow image of mode "L", 0 black to 255 white, its longer side SIDE pixels.
+    Raises OSError if it is no picture, ValueError if it is over 25 times as long as wide.
     """
     with Image.open(path) as picture:
         picture.draft("L", (SIDE, SIDE))  # a large JPEG need not be unpacked in full
@@ -828,7 +830,10 @@ def find_digit(ink):
 
 
 def count_digits(ink, digit):
-    """Count pieces of ink beside each other that are over half as tall as the digit."""
+    """Count pieces of ink beside each other that are over half as tall as the digit.
+
+    ink is a Pillow image, digit (height, width) from 0 to 1, as `find_digit` returns it.
+    """
     _, top, _, bottom = Image.fromarray(digit > 0.5).getbbox()
     values = np.asarray(ink)
     pen = np.median(values[digit > 0.5])
@@ -850,9 +855,10 @@ def fit(ink, longer):
 
 
 def thicken(ink):
-    """Widen a thin pen, a pixel on each side at a time: it leaves less ink than MNIST's.
+    """Widen the strokes of a thin pen, a pixel on each side at a time, to those of MNIST.
 
-    There, taking away a pixel all round takes away about a quarter of the ink.
+    ink is a Pillow image of a digit 80 pixels long. At this size a digit of MNIST loses about a
+    quarter of its ink if a pixel is taken away all round; a thin one loses more.
     """
     thinner = ink.filter(ImageFilter.MinFilter(3))
     while np.mean(thinner) < 0.75 * np.mean(ink):
@@ -861,9 +867,9 @@ def thicken(ink):
     return ink
 
 
-def prepare(ink):
-    """Turn ink, (height, width) from 0 to 1, into 784 pixels from 0 to 255 like MNIST's."""
-    ink = Image.fromarray(np.uint8(255 * ink))
+def prepare(digit):
+    """Turn a digit, (height, width) from 0 to 1, into 784 pixels, uint8 (784,), like MNIST's."""
+    ink = Image.fromarray(np.uint8(255 * digit))
     ink = fit(ink, 80)  # four times as fine as in the end, to thicken it gently
     ink = ImageOps.expand(ink, 16)  # room to grow
     ink = fit(thicken(ink), 19)  # of the 118, more are read than with 20
@@ -999,7 +1005,11 @@ desk = threading.local()  # each thread sees only what it has put there itself
 
 
 class Tiles(np.ndarray):
-    """A matrix like any other, but `few_rows @ it` takes 64 pictures at a time."""
+    """A matrix like any other, but `left @ it` takes 64 pictures at a time.
+
+    That pays while left has few rows: with more than 18, or where 64 does not divide the number
+    of pictures, as in the last block, the product is the usual one.
+    """
 
     def __rmatmul__(self, left):  # left @ self, where self is X, (p, m), or X.T
         left = np.asarray(left)
@@ -1020,7 +1030,8 @@ class Tiles(np.ndarray):
 def make_blocks(pixels, labels):
     """Sort pictures by where their ink is, and cut them into blocks (pixels, ink, labels).
 
-    Of the pixels, uint8 (m, 784), a block keeps those that have ink in any of its pictures.
+    Of the pixels, uint8 (m, 784), a block keeps the k that have ink in any of its pictures, as
+    (3072, k); ink, (k,), holds their numbers from 0 to 783.
     """
     inked = pixels.reshape(-1, 28, 28).any(axis=1)  # (m, 28): ink in this column?
     left = inked.argmax(axis=1)  # the first True
@@ -1071,7 +1082,7 @@ def start_threads():
     """The map of a pool with a thread for each core, or Python's own where that is better."""
     if not ONE_CORE:  # then NumPy shares out each product by itself
         return map
-    cores = min(os.cpu_count() or 1, 16)  # there are 14 blocks
+    cores = min(os.cpu_count() or 1, 16)  # the table of Part 1 makes 14 blocks
     try:
         pool = ThreadPoolExecutor(cores)
         list(pool.map(time.sleep, [0.01] * cores))  # starts them all
@@ -1085,7 +1096,7 @@ def start_threads():
 # This network is small so that you can see all of it. A larger learning rate, more hidden neurons,
 # and two ideas of a few lines each take it from 87 to 98 % of the test pictures:
 #
-#     the default                              86.7 %   (mean of seeds 0 to 4, tests/limits.py)
+#     the default                              86.7 %   (mean of seeds 0 to 2, tests/limits.py)
 #     a learning rate of 1                     92.3
 #     256 hidden neurons                       91.4
 #     mini-batches of 128, 6,420 steps         91.4
@@ -1111,7 +1122,8 @@ def start_threads():
 def mini_batches(pixels, labels, size, rng):
     """Shuffle the rows of pixels, (m, 784), deal them out `size` at a time, and so on for ever.
 
-    Yields (X, labels). The last batch of an epoch may be smaller: every picture is seen once.
+    Yields X, (784, size), and labels, (size,). The last batch of an epoch may be smaller: every
+    picture is seen once.
     """
     while True:
         order = rng.permutation(len(labels))
@@ -1156,7 +1168,7 @@ def parse_options(arguments):
     parser = argparse.ArgumentParser(allow_abbrev=False)
     add = parser.add_argument
     add("--data", type=Path, default=DATA, metavar="FILE", help="to learn from [MNIST]")
-    add("--test-data", type=Path, metavar="FILE", help="for the test [a tenth of --data]")
+    add("--test-data", type=Path, metavar="FILE", help="test [at most 1,000 of --data]")
     add("--iterations", type=int, default=750, metavar="N", help="steps [%(default)s]")
     add("--batch-size", type=int, metavar="N", help="pictures in a step [all]")
     add("--learning-rate", type=float, default=0.1, metavar="N", help="[%(default)s]")
@@ -1187,7 +1199,7 @@ def parse_options(arguments):
 
 
 def make_folder(option, folder):
-    """Find out before learning whether files can be saved there; if not, raise OSError."""
+    """Make a folder before learning, and raise OSError if files cannot be saved in it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -1205,7 +1217,7 @@ def is_whole(cell, most):
 
 
 def find_fault(path):
-    """Where a table differs from FORM for the first time, in words, or None."""
+    """Where a table first differs from FORM, in words, or None. Lines begin at 1, as in editors."""
     how = {"encoding": "utf-8-sig", "errors": "replace", "compression": "infer"}
     fault = "there is no row of digits"
     with pd.io.common.get_handle(path, "r", **how) as file:
@@ -1214,7 +1226,7 @@ def find_fault(path):
             if cells == [""] or (line == 1 and cells[0][:1].isalpha()):
                 continue  # a blank line, a header
             if len(cells) != 1 + PIXELS:
-                return f"line {line} has {len(cells)} columns, not 785: {text[:20]!a}"
+                return f"line {line} has {len(cells)} columns, not {1 + PIXELS}: {text[:20]!a}"
             for column, cell in enumerate(cells, 1):
                 most = CLASSES - 1 if column == 1 else 255
                 if not is_whole(cell, most):
@@ -1237,7 +1249,7 @@ def read_digits(path):
 
 
 def choose_digits(data, test_data, rng):
-    """The digits to learn from and those of the test, as two pairs (pixels, labels)."""
+    """The digits to learn from, and those of the test: (pixels, labels) each. ValueError if bad."""
     pixels, labels = read_digits(data)
     if pixels.max() < 64 or labels.min() == labels.max():
         raise ValueError(f"{data}: no pixel is above 63, or all labels are equal; {FORM}")
@@ -1280,7 +1292,7 @@ def check_gradient(start, X, labels):
         raise ValueError(f"line {ours[-1].lineno}, {ours[-1].name}: {fault}") from fault
     if not error < 1e-6:
         raise ValueError(f"the gradient is wrong (relative error {error:.0e})")
-    print(f"3. and 4. The gradient: differs from finite differences by {error:.0e}")
+    print(f"3. and 4. The gradient: differs from central differences by {error:.0e}")
 
 
 def choose_gradient(pixels, labels, batch_size, rng):
@@ -1305,7 +1317,8 @@ def choose_gradient(pixels, labels, batch_size, rng):
 def learn(steps, count, X_test, labels_test):
     """Take the steps of `train`, to the end or to Ctrl-C, and tell how it goes.
 
-    Returns what was learnt, and lists of (step, loss, accuracy): of all steps, of the test.
+    steps is what `train` returns, count how many there are. Returns what was learnt, and lists of
+    (step, loss, accuracy): of all steps, of the test. A ValueError tells of a breakdown.
     """
     history = []
     history_test = []
@@ -1405,7 +1418,7 @@ def read_handwriting(paths, network):
         pixels = prepare(digit)
         count = count_digits(ink, digit)
         P = predict(network, to_columns(pixels[None]))[:, 0]
-        doubt = ", not sure" if P.max() < 0.6 else ""  # half are wrong then
+        doubt = ", not sure" if P.max() < 0.6 else ""  # more than half are wrong
         several = f", one of {count} digits" if count > 1 else ""
         print(f"   {path}: read as {P.argmax()} ({P.max():.0%}){doubt}{several}")
         read.append((path.name, picture, pixels))
