@@ -605,8 +605,7 @@ def train(parameters, gradient_of_step, learning_rate, steps):
 #               + + +     + + + + + + + + +
 #
 # These are the bow, the loop and the foot of most 2s; the bow of ours lies farther right. For our 2
-# the neuron passes on 6.9. Over the test pictures it passes on 10.5 for a 2 on average, and 0.9 for
-# a 9.
+# the neuron passes on 6.9. Over the test pictures it passes on 10.5 on average for 2s, 0.9 for 9s.
 
 # %%
 BLUE = "#0072B2"  # blue and orange: a pair that the colour-blind can tell apart
@@ -1226,7 +1225,8 @@ def find_fault(path):
             if cells == [""] or (line == 1 and cells[0][:1].isalpha()):
                 continue  # a blank line, a header
             if len(cells) != 1 + PIXELS:
-                return f"line {line} has {len(cells)} columns, not {1 + PIXELS}: {text[:20]!a}"
+                place = f"line {line} has {len(cells)} columns, not {1 + PIXELS}"
+                return f"{place}: {text[:20]!a}"
             for column, cell in enumerate(cells, 1):
                 most = CLASSES - 1 if column == 1 else 255
                 if not is_whole(cell, most):

@@ -466,7 +466,7 @@ def test_with_a_screen_the_board_opens_beside_the_figures(monkeypatch):
     plt.figure()
     monkeypatch.setattr(FigureCanvasAgg, "required_interactive_framework", "tk")
     monkeypatch.setattr(FigureManagerBase, "window", window, raising=False)
-    monkeypatch.setattr(plt, "show", lambda: shown.extend(plt.get_fignums()))
+    monkeypatch.setattr(plt, "show", lambda block: shown.extend(plt.get_fignums()))
     nn.open_windows(NETWORK)
     assert len(shown) == 2
     assert window.attributes.called

@@ -167,7 +167,7 @@ def measured(default, default_run, first_steps, neuron):
         (5, "kill", "undivided", 0),
         (5, "typical", "right", 0.3),
         (6, "neuron", "for our 2", 0.1),
-        (6, "neuron", "in the mean", 0.1),
+        (6, "passes on", "in the mean", 0.1),
         (8, "blank", "blank", 0),
         (9, "epochs", "epochs", 0),
     ],
