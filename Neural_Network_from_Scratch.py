@@ -717,7 +717,7 @@ def plot_neurons(before, after, X, most=20):
 #     remove_paper   level the light           97      113          97      111
 #     find_digit     keep only the digit       88       99         100      113
 #     thicken        widen a thin pen          82      108          85      109
-#     prepare        centre of mass            73      107          72      107
+#     prepare        centre of mass            72      107          70      106
 #
 # The small network depends most on the centre of mass, the large one on dark ink. remove_paper is
 # for light from one side and for shadows, which few of these pictures have.
@@ -978,19 +978,20 @@ class DrawingBoard:
 # %% [markdown]
 # ## Part 8: Everything else is efficiency
 # This part finds what `gradient` finds, up to rounding, only sooner: you may go on with Part 9. A
-# full-batch step of Part 5 takes 23 ms on two cores with AVX-512, instructions that some processors
+# full-batch step of Part 5 takes 64 ms on two cores with AVX-512, instructions that some processors
 # have for 16 numbers at once (tests/benchmark.py). Four ideas, one upon the other:
-# - *Blocks*, 19.5 ms. The gradient is a sum over examples (eq. 44). So each core takes the next
+# - *Blocks*, 63 ms. The gradient is a sum over examples (eq. 44). So each core takes the next
 #   3,072 pictures, and the results are added up in the order of the blocks. (For a computer
 #   (0.1 + 0.2) + 0.3 is 0.6000000000000001, and 0.1 + (0.2 + 0.3) is 0.6: in another order, the
 #   last bits would change from run to run.) NumPy could share out each product itself, but cores
 #   in one product wait for each other: that is why the head gives it one core.
-# - *Blank pixels*, 11.6 ms. A pixel that is blank in a whole block adds exactly nothing, to Z1 and
+# - *Blank pixels*, 47 ms. A pixel that is blank in a whole block adds exactly nothing, to Z1 and
 #   to dW1 (eq. 45). Sorted by the columns where ink begins and ends, blocks leave out 39 % of all.
-# - *Bytes*, 9.6 ms. A pixel fits into one byte, float32 takes four, and memory is slower than
-#   arithmetic. So a core turns a block into float32 just before it needs it, in memory that it
-#   keeps, its desk: new memory would cost more than the work. W1 is divided by 255, not the pixels.
-# - *Tiles*, 6.8 ms. OpenBLAS, which multiplies for NumPy, first copies a large matrix into a better
+# - *Bytes*, 47 ms: no sooner on this machine, but in a quarter of the memory. A pixel fits into one
+#   byte, float32 takes four. So a core turns a block into float32 just before it needs it, in memory
+#   that it keeps, its desk: new memory would cost more time than the work. W1 is divided by 255, not
+#   the pixels.
+# - *Tiles*, 30 ms. OpenBLAS, which multiplies for NumPy, first copies a large matrix into a better
 #   order. For ten rows that costs more than the product. Small matrices it takes as they are, if
 #   the processor has AVX-512: so give it 64 pictures at a time.
 
@@ -1093,16 +1094,16 @@ def start_threads():
 # %% [markdown]
 # ## Part 9: Lifting the limits
 # This network is small so that you can see all of it. A larger learning rate, more hidden neurons,
-# and two ideas of a few lines each take it from 87 to 98 % of the test pictures:
+# and two ideas of a few lines each take it from 86 to 98 % of the test pictures:
 #
-#     the default                              86.7 %   (mean of seeds 0 to 2, tests/limits.py)
-#     a learning rate of 1                     92.3
-#     256 hidden neurons                       91.4
-#     mini-batches of 128, 6,420 steps         91.4
-#     He's start                               91.0
-#     256 neurons and mini-batches             95.8
-#     256 neurons, mini-batches, He's start    97.4
-#     all four, with a learning rate of 0.5    97.8
+#     the default                              86.1 %   (mean of seeds 0 to 2, tests/limits.py)
+#     a learning rate of 1                     92.2
+#     256 hidden neurons                       91.1
+#     mini-batches of 128, 6,420 steps         91.2
+#     He's start                               90.9
+#     256 neurons and mini-batches             95.5
+#     256 neurons, mini-batches, He's start    97.1
+#     all four, with a learning rate of 0.5    98.0
 #
 # - *Mini-batches.* Why look at all pictures before each step? The gradient on 128 of them points
 #   about the same way, and costs a three-hundredth. 6,420 such steps are 20 epochs: they look at

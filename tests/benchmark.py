@@ -31,6 +31,9 @@ ENVIRONMENT = dict(os.environ)
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import Neural_Network_from_Scratch as nn  # NumPy is loaded already: its settings do not take
 
+os.environ.clear()  # the script's settings are not for the others
+os.environ.update(ENVIRONMENT)
+
 ROUNDS = 7
 TURN = 0.3  # seconds
 RATE = 0.1
