@@ -988,9 +988,9 @@ class DrawingBoard:
 # - *Blank pixels*, 47 ms. A pixel that is blank in a whole block adds exactly nothing, to Z1 and
 #   to dW1 (eq. 45). Sorted by the columns where ink begins and ends, blocks leave out 39 % of all.
 # - *Bytes*, 47 ms: no sooner on this machine, but in a quarter of the memory. A pixel fits into one
-#   byte, float32 takes four. So a core turns a block into float32 just before it needs it, in memory
-#   that it keeps, its desk: new memory would cost more time than the work. W1 is divided by 255, not
-#   the pixels.
+#   byte, float32 takes four. So a core turns a block into float32 just before it needs it, in a
+#   piece of memory that it keeps, its desk: a new one each time would cost more than the work. W1
+#   is divided by 255, not the pixels.
 # - *Tiles*, 30 ms. OpenBLAS, which multiplies for NumPy, first copies a large matrix into a better
 #   order. For ten rows that costs more than the product. Small matrices it takes as they are, if
 #   the processor has AVX-512: so give it 64 pictures at a time.
