@@ -179,7 +179,7 @@ def test_what_lies_around_a_digit_does_not_matter(world, ten, network):
 def test_digits_of_the_test_are_read_as_well_as_the_originals(
     margin, light, default, network
 ):
-    count = 60
+    count = 30
     labels = default.labels_test[:count]
     rows = []
     for row in default.pixels_test[:count]:
@@ -187,7 +187,7 @@ def test_digits_of_the_test_are_read_as_well_as_the_originals(
         rows.append(read(ImageOps.invert(picture) if light else picture))
     before = answers(network, default.pixels_test[:count]) == labels
     after = answers(network, rows) == labels
-    assert after.sum() >= before.sum() - 3
+    assert after.sum() >= before.sum() - 2
 
 
 @pytest.mark.parametrize("sides", [(0, 0, 0, 0), (1, 0, 0, 0), (1, 1, 1, 1)])
