@@ -1450,6 +1450,7 @@ def open_windows(network):
     if toolkit == "tk":  # other toolkits bring the last window to the front by themselves
         window = board.figure.canvas.manager.window
         window.attributes("-topmost", True)
+        window.after(500, window.lift)
         window.after(1000, window.attributes, "-topmost", False)
     print("   draw in the window that has opened; close all windows to end")
     plt.show(block=True)
