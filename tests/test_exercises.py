@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import Neural_Network_from_Scratch as nn
 
@@ -163,30 +162,6 @@ def test_solution(number, reader):
 
 
 THIRD_LAYER = dict(FENCED.findall(EXERCISES[11]))["diff"]
-
-
-def test_with_a_third_layer_the_rest_of_the_file_need_not_change(reader):
-    """Exercise 12 shows learning; here are figures, photographs, the board, --save and --load."""
-    reader.do("diff", THIRD_LAYER)
-    script = reader.script()
-    pixels, labels = reader.digits
-    reader.digits = (pixels[:1000], labels[:1000])
-    page = np.kron(255 - pixels[0].reshape(28, 28), np.ones((5, 5)))
-    Image.fromarray(np.uint8(page)).save("photo.png")
-    words = ["--data", str(nn.DATA), "--no-show", "--digit", "photo.png"]
-    learning = ["--iterations", "5", "--batch-size", "50", "--init", "he"]
-    assert script.main([*learning, "--save", "deep.npz", *words]) == 0
-    drawn = {path.stem for path in Path("figures").iterdir()}
-    assert drawn == {"training", "predictions", "neurons", "digits"}
-    assert script.main(["--load", "deep.npz", "--iterations", "0", *words]) == 0
-    first, second = re.findall(r"photo.png: (.*)", reader.capsys.readouterr().out)
-    assert first == second
-    network = script.load_network(Path("deep.npz"))
-    assert network.WM.shape == (10, 10)
-    board = script.DrawingBoard(network)
-    board.page.paste(255, (50, 20, 60, 90))
-    board.read(0)
-    assert "read as" in board.answer.words.get_text()
 
 
 @pytest.mark.parametrize(

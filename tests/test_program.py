@@ -280,7 +280,7 @@ def changed(folder, old, new):
 
 
 def test_a_second_hidden_layer(program, few, tmp_path, drawings):
-    """The solution of the exercise."""
+    """With the exercise's solution the rest of the file need not change."""
     (exercise,) = [text for text in EXERCISES if "A second hidden layer" in text]
     blocks = dict(FENCED.findall(exercise))
     deep = module_of(tmp_path, patched(blocks["diff"]))
@@ -289,6 +289,9 @@ def test_a_second_hidden_layer(program, few, tmp_path, drawings):
     result = program(words, file, "--digit", *drawings, module=deep, draw=True)
     assert (result.status, result.errors, len(result.saved)) == (0, "", 4)
     learnt = deep.load_network(file)
+    assert learnt.WM.shape == (10, 10)
+    again = program("--iterations 0 --load", file, "--digit", *drawings, module=deep)
+    assert READ.findall(again.output) == READ.findall(result.output)
     options = {"init": deep.initialize_he, "batch_size": 50, "iterations": 5}
     assert agree(learnt, by_hand(few, module=deep, **options).networks[-1])
     result = program("--iterations 5 --load", file, "--digit", *drawings, module=deep)
