@@ -547,11 +547,12 @@ def train(parameters, gradient_of_step, learning_rate, steps):
 
 # %% active="ipynb"
 # # Try it: learn. For our 2 it first learns to be less sure; after 100 steps its best guess is a 2.
-# history = []
+# history, history_test = [], []
 # def all_pictures(parameters):
 #     return gradient(parameters, X, y)
 # for step, learnt, loss, fraction in train(start, all_pictures, 0.1, 750):
 #     history.append((step, loss, fraction))
+#     history_test.append((step, *evaluate(learnt, X_test, y_test)))
 #     if step in (0, 10, 100, 750):
 #         two = forward(learnt, X_test[:, [8]]).A2[:, 0].round(2)
 #         print(f"{step:3} steps: loss {loss:.2f}, right {fraction:3.0%}, our 2", two)
@@ -568,9 +569,8 @@ def train(parameters, gradient_of_step, learning_rate, steps):
 #   far that one neuron after another has a negative score for every picture. It is *dead*: its mask
 #   is 0, so are its slopes, it never changes again. When all are dead, only b2 learns.
 # - *That is why pixels are divided by 255.* dW1 contains X, and the new W1 meets X again: a step
-#   changes scores by an amount that grows with the *square* of the pixels, undivided
-#   255 * 255 = 65,025 times as much. Two steps kill all ten neurons. After 750 the loss is 2.30,
-#   and 12.3 % of the test pictures are right: those of the 1s, its answer to everything.
+#   changes scores by an amount that grows with the *square* of the pixels, 255 * 255 = 65,025 times
+#   as much. Two steps kill all ten neurons. After 750 the loss is 2.30, 12.3 % are right: the 1s.
 # - *What to expect.* Seeds 0 to 19, each with other test pictures and another start, get 87.0 % of
 #   them right on average, give or take 1.0 (the standard deviation, tests/seeds.py). Drawing 1,000
 #   pictures, each right with a chance of 0.87, alone gives sqrt(1000 * 0.87 * 0.13) = 11 pictures,
@@ -691,7 +691,6 @@ def plot_neurons(before, after, X, most=20):
 
 # %% active="ipynb"
 # # Try it: the curves, the predictions, what training changed in W1, and neuron 2 alone.
-# history_test = [(0, *evaluate(start, X_test, y_test)), (750, *evaluate(learnt, X_test, y_test))]
 # plot_training(history, history_test)
 # plot_predictions(pixels_test, y_test, forward(learnt, X_test).A2)
 # plot_neurons(start, learnt, X_test)
