@@ -732,7 +732,7 @@ def open_picture(path):
     """Open a picture as a person would see it: upright, on white, in grey.
 
     Returns a Pillow image of mode "L", 0 black to 255 white, its longer side SIDE pixels.
-    Raises OSError if it is no picture, ValueError if it is over 25 times as long as wide.
+    Raises OSError if it is no picture.
     """
     with Image.open(path) as picture:
         picture.draft("L", (SIDE, SIDE))  # a large JPEG need not be unpacked in full
@@ -742,8 +742,6 @@ def open_picture(path):
     picture = picture.convert("RGBA")  # A says how opaque a pixel is
     white = Image.new("RGBA", picture.size, "white")
     grey = Image.alpha_composite(white, picture).convert("L")
-    if 25 * min(grey.size) < max(grey.size):
-        raise ValueError("the picture is too narrow for a digit")
     return ImageOps.contain(grey, (SIDE, SIDE))
 
 
@@ -895,14 +893,12 @@ class Answer:
         self.seen = page.imshow(np.zeros((28, 28)), **INK)
         self.passed_on = hidden.stairs(np.zeros(count), edges, fill=True, color=BLUE)
         self.bars = answer.bar(range(CLASSES), np.zeros(CLASSES))
-        middle = CLASSES / 2 - 0.5
-        self.words = answer.text(middle, 108, "", ha="center")
+        self.words = answer.text(4.5, 108, "", ha="center")  # above the bars
         self.artists = [self.seen, self.passed_on, self.words, *self.bars]
         page.set(title="what the network sees", xticks=[], yticks=[])
         hidden.set(title="hidden neurons pass on", ylim=(0, 1.05), yticks=[])
-        hidden.locator_params(axis="x", integer=True)
-        answer.set(title="its answer in %", ylim=(0, 120), xticks=range(CLASSES))
-        answer.set_yticks([0, 50, 100])
+        answer.set(title="its answer in %", ylim=(0, 120), yticks=[0, 50, 100])
+        answer.set_xticks(range(CLASSES))
 
     def show(self, pixels):
         """Let the network read 784 pixels from 0 to 255. If all are 0, it says nothing."""
@@ -962,8 +958,7 @@ class DrawingBoard:
         self.figure.canvas.blit(self.paper.axes.bbox)
 
     def wipe(self, event):
-        width, height = self.page.size
-        self.page.paste(0, (0, 0, width, height))
+        self.page = Image.new("L", self.page.size)
 
     def read(self, frame):
         """Let the network read the page. Returns all that has to be drawn again."""
@@ -1162,21 +1157,28 @@ FORM = "expected: a label from 0 to 9, then 784 pixels from 0, paper, to 255, in
 SMALLER = "try a smaller --learning-rate"
 
 
+def existing(name):
+    """Turn an option's text into a path, for argparse, which names the option in its error."""
+    if not Path(name).is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {name}")
+    return Path(name)
+
+
 def parse_options(arguments):
     """Read the command line; `--help` lists the options."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     add = parser.add_argument
-    add("--data", type=Path, default=DATA, metavar="FILE", help="to learn from [MNIST]")
-    add("--test-data", type=Path, metavar="FILE", help="test [at most 1,000 of --data]")
+    add("--data", type=Path, default=DATA, metavar="FILE", help="to learn from")
+    add("--test-data", type=Path, metavar="FILE", help="[at most 1,000 of --data]")
     add("--iterations", type=int, default=750, metavar="N", help="steps [%(default)s]")
     add("--batch-size", type=int, metavar="N", help="pictures in a step [all]")
     add("--learning-rate", type=float, default=0.1, metavar="N", help="[%(default)s]")
     add("--hidden", type=int, metavar="N", help="hidden neurons [10]")
     add("--init", choices=("uniform", "he"), help="how weights start [uniform]")
     add("--seed", type=int, default=SEED, metavar="N", help="of chance [%(default)s]")
-    add("--load", type=Path, metavar="FILE", help="go on from what --save saved")
+    add("--load", type=existing, metavar="FILE", help="go on from what --save saved")
     add("--save", type=Path, metavar="FILE", help="save what was learnt, as an .npz file")
-    add("--digit", type=Path, nargs="+", default=[], metavar="FILE", help="photographs")
+    add("--digit", type=existing, nargs="+", default=[], metavar="FILE", help="pictures")
     add("--figures", type=Path, default="figures", metavar="FOLDER", help="[%(default)s]")
     add("--no-show", action="store_true", help="save the figures, open no windows")
     options = parser.parse_args(arguments)
@@ -1189,11 +1191,6 @@ def parse_options(arguments):
         parser.error("--load brings a finished network: leave out --hidden and --init")
     if options.save and options.save.is_dir():
         parser.error(f"--save: {options.save} is a folder; name a file in it")
-    if options.load and not options.load.is_file():
-        parser.error(f"--load: there is no file {options.load}")
-    for path in options.digit:
-        if not path.is_file():
-            parser.error(f"--digit: there is no file {path}")
     return options
 
 

@@ -174,7 +174,7 @@ CELLS = st.one_of(
 
 @given(st.integers(2, 13), st.sampled_from([1, 2, 42, 785]), CELLS)
 @settings(
-    max_examples=20,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

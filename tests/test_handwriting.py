@@ -179,7 +179,7 @@ def test_what_lies_around_a_digit_does_not_matter(world, ten, network):
 def test_digits_of_the_test_are_read_as_well_as_the_originals(
     margin, light, default, network
 ):
-    count = 30
+    count = 20
     labels = default.labels_test[:count]
     rows = []
     for row in default.pixels_test[:count]:

@@ -59,8 +59,8 @@ def test_the_algorithm_on_one_screen_is_the_programs(default, monkeypatch, capsy
     assert len(code.splitlines()) <= 45
     monkeypatch.chdir(FOLDER)
     theirs = {}
-    exec(code.replace("range(750)", "range(10)"), theirs)
-    *_, (_, ours, _, _) = nn.train(default.start, of_all(default), 0.1, 10)
+    exec(code.replace("range(750)", "range(3)"), theirs)
+    *_, (_, ours, _, _) = nn.train(default.start, of_all(default), 0.1, 3)
     for name, expected in ours._asdict().items():
         assert np.abs(theirs[name] - expected).max() < 1e-5, name
     right = nn.evaluate(ours, default.X_test, default.labels_test)[1]
