@@ -69,29 +69,6 @@ def test_blank_pictures_have_a_gradient_too(m):
     assert_same(ours, expected)
 
 
-@pytest.mark.parametrize("product", [np.dot, np.matmul])
-def test_a_change_that_a_reader_makes_works_in_blocks_too(monkeypatch, product):
-    """As `W1.dot(X)` in place of `W1 @ X`, and a `print` to see what goes on."""
-    right_forward = nn.forward
-    right_backward = nn.backward
-
-    def forward(parameters, X):
-        print(X.max())
-        Z1 = product(parameters.W1, X) + parameters.b1
-        return right_forward(parameters, X)._replace(Z1=Z1, A1=nn.relu(Z1))
-
-    def backward(parameters, X, Y, activations):
-        slopes = right_backward(parameters, X, Y, activations)
-        dZ1 = (parameters.W2.T @ (activations.A2 - Y)) * (activations.Z1 > 0)
-        return slopes._replace(W1=product(dZ1, X.T) / X.shape[1])
-
-    parameters, pixels, labels, expected = example(200)
-    monkeypatch.setattr(nn, "forward", forward)
-    monkeypatch.setattr(nn, "backward", backward)
-    ours = nn.gradient_in_blocks(parameters, nn.make_blocks(pixels, labels))
-    assert_same(ours, expected)
-
-
 # The blocks.
 
 
