@@ -4,6 +4,7 @@ import io
 import time
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.backend_bases import KeyEvent, MouseEvent
@@ -471,14 +472,18 @@ def test_the_board_reads_its_page(network):
         assert any(artist.axes is axes for artist in artists)
 
 
-@pytest.mark.parametrize("how", ["right click", "key"])
+@pytest.mark.parametrize("how", ["right click", "x", "q", "l"])
 def test_the_board_is_wiped_and_shows_no_bars(how, network):
+    """By a right click or any key; Matplotlib's q would close the window, l change an axis."""
     hand = Hand(network)
     hand.draw(*SEVEN)
     hand.board.read(0)
-    if how == "key":
-        event = KeyEvent("key_press_event", hand.canvas, "x")
+    if len(how) == 1:
+        x, y = hand.board.figure.axes[0].transData.transform((50, 50))
+        event = KeyEvent("key_press_event", hand.canvas, how, x, y)
         hand.canvas.callbacks.process(event.name, event)
+        assert plt.fignum_exists(hand.board.figure.number)
+        assert hand.board.figure.axes[0].get_yscale() == "linear"
     else:
         hand.do("button_press", (50, 50), 3)
         hand.do("button_release", (50, 50), 3)
