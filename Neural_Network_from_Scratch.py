@@ -712,12 +712,12 @@ def plot_neurons(before, after, X, most=20):
 #
 #                                             as they are          cut tightly
 #     left out                              default   large      default   large
-#     nothing                                  96      113          97      112
-#     darken         make ink dark             86       98          84       95
-#     remove_paper   level the light           97      113          97      111
-#     find_digit     keep only the digit       88       99         100      113
-#     thicken        widen a thin pen          82      108          85      109
-#     prepare        centre the mass           72      107          70      106
+#     nothing                                  98      113          97      112
+#     darken         make ink dark             85       98          83       96
+#     remove_paper   level the light           98      113          96      111
+#     find_digit     keep only the digit       89       99         100      113
+#     thicken        widen a thin pen          83      108          85      109
+#     prepare        centre the mass           74      107          70      105
 #
 # The small network depends most on the centre of mass, the large one on dark ink. remove_paper is
 # for light from one side and for shadows, which few of these pictures have. Where a picture is cut
@@ -855,8 +855,8 @@ def count_digits(ink, digit):
 
 def fit(ink, longer):
     """Cut off the margin; by averaging areas, make the longer side `longer` pixels."""
-    half = ink.point([0] * 128 + [255] * 128)  # a stroke ends where ink is half as dark
-    ink = ink.crop(half.getbbox())
+    dark = ink.point([0] * 96 + [255] * 160)  # a line of one pixel, shrunk to 80, is 102
+    ink = ink.crop(dark.getbbox())
     scale = longer / max(ink.size)
     size = [max(1, round(scale * length)) for length in ink.size]
     return ink.resize(size, Image.BOX)
@@ -944,6 +944,7 @@ class DrawingBoard:
         self.paper = axes[0].imshow(self.page, **INK)
         axes[0].set(title="draw here; any key wipes", xticks=[], yticks=[])
         self.answer = Answer(axes[1:], network)
+        self.figure.board = self  # or Python would throw away a board that nobody keeps
         canvas = self.figure.canvas
         canvas.manager.set_window_title("Draw a digit")
         usual_keys = canvas.manager.key_press_handler_id  # of which q closes the window
@@ -997,11 +998,11 @@ class DrawingBoard:
 # instructions that some processors have for 16 numbers at once (tests/benchmark.py). Four ideas,
 # one upon the other:
 # - *Blocks*, 63 ms. The gradient is a sum over examples (eq. 44). So each core has a *thread*, a
-#   worker within the program, which takes the next 3,072 pictures again and again; the results
-#   are added up in the order of the blocks. (For a computer
-#   (0.1 + 0.2) + 0.3 is 0.6000000000000001, and 0.1 + (0.2 + 0.3) is 0.6: in another order, the
-#   last bits would change from run to run.) NumPy could share out each product itself, but cores
-#   in one product wait for each other: that is why the head gives it one core.
+#   worker within the program, that takes the next 3,072 pictures again and again. The results are
+#   added up in the order of the blocks: for a computer (0.1 + 0.2) + 0.3 is 0.6000000000000001, and
+#   0.1 + (0.2 + 0.3) is 0.6, so in another order the last bits would change from run to run. (NumPy
+#   could share out each product itself, but cores in one product wait for each other: that is why
+#   the head gives it one core.)
 # - *Blank pixels*, 47 ms. A pixel that is blank in a whole block adds exactly nothing, to Z1 and
 #   to dW1 (eq. 45). Pictures whose ink begins and ends at about the same column of the page come
 #   into the same block: so 39 % of all pixels are left out.
@@ -1097,6 +1098,22 @@ def gradient_in_blocks(parameters, blocks, map_blocks=map):
         fraction += share * block_fraction
         gradients = [total + share * dP for total, dP in zip(gradients, slopes)]
     return loss, fraction, Parameters(*gradients)
+
+
+def agree(parameters, pixels, labels):
+    """Does `gradient_in_blocks` find what `gradient` finds?
+
+    It does not if you changed `to_columns`, or let X meet more than W1: blocks know nothing of it.
+    """
+    expected = gradient(parameters, to_columns(pixels), labels)
+    try:
+        found = gradient_in_blocks(parameters, make_blocks(pixels, labels))
+    except ValueError:  # shapes that do not fit
+        return False
+    for P, Q in zip([expected[0], *expected[2]], [found[0], *found[2]]):
+        if np.abs(P - Q).max() > 1e-3 * np.abs(P).max():
+            return False
+    return True
 
 
 def start_threads():
@@ -1219,8 +1236,8 @@ def parse_options(arguments):
             parser.error("--batch-size, --hidden and --learning-rate must be above 0")
     if options.load and (options.hidden or options.init):
         parser.error("--load brings a finished network: leave out --hidden and --init")
-    if options.save and options.save.is_dir():
-        parser.error(f"--save: {options.save} is a folder; name a file in it")
+    if options.save and options.save.exists() and not options.save.is_file():
+        parser.error(f"--save: {options.save} is not a file, but a folder or a device")
     return options
 
 
@@ -1267,19 +1284,22 @@ def read_digits(path):
     """What `load_digits` returns. A ValueError names the file, the line and the column."""
     open(path, "rb").close()  # raises OSError, which names a missing file or a folder
     try:
-        return load_digits(path)
+        pixels, labels = load_digits(path)
     except Exception as error:  # broken tables and archives raise errors of many kinds
         fault = None
         with suppress(Exception):
             fault = find_fault(path)
         raise ValueError(f"{path}: {fault or error}; {FORM}") from error
+    if pixels.max() < 64:  # such as pixels from 0 to 1
+        raise ValueError(f"{path}: no pixel is above 63; {FORM}")
+    return pixels, labels
 
 
 def choose_digits(data, test_data, rng):
     """The digits to learn from, and those of the test: (pixels, labels) each. ValueError if bad."""
     pixels, labels = read_digits(data)
-    if pixels.max() < 64 or labels.min() == labels.max():  # such as pixels from 0 to 1
-        raise ValueError(f"{data}: no pixel is above 63, or all labels are equal; {FORM}")
+    if labels.min() == labels.max():
+        raise ValueError(f"{data}: all labels are equal; {FORM}")
     if test_data is not None:
         return (pixels, labels), read_digits(test_data)
     test_size = min(TEST_SIZE, (len(labels) + 9) // 10)  # a tenth, at most 1,000
@@ -1288,10 +1308,11 @@ def choose_digits(data, test_data, rng):
 
 def save_network(path, network):
     """Save Parameters as an .npz file, which appears whole or not at all."""
-    beside = path.with_name(f"{path.name}.part")
+    target = Path(path).resolve()  # where a link leads to
+    beside = target.with_name(f"{target.name}.part")
     with open(beside, "wb") as file:
         np.savez(file, **network._asdict())
-    os.replace(beside, path)
+    os.replace(beside, target)
     print(f"   saved {path}")
 
 
@@ -1310,12 +1331,16 @@ def load_network(path):
 
 def report_check(start, X, labels):
     """Part 4, before anything is learnt. A ValueError says what is wrong, and where."""
+    if not forward(start, X).Z1.any():
+        print("3. and 4. No check: all hidden scores are 0, where ReLU has its kink")
+        return
     rng = np.random.default_rng(0)
     try:
         error = gradient_check(start, X, one_hot(labels), rng)
     except ValueError as fault:  # shapes that do not fit; blame the last line of ours
         places = traceback.extract_tb(fault.__traceback__)
-        ours = [place for place in places if "numpy" not in Path(place.filename).parts]
+        this_file = forward.__code__.co_filename
+        ours = [place for place in places if place.filename == this_file]
         raise ValueError(f"line {ours[-1].lineno}, {ours[-1].name}: {fault}") from fault
     if not error < 1e-6:
         raise ValueError(f"the gradient is wrong (relative error {error:.0e})")
@@ -1408,12 +1433,16 @@ def study(start, options):
     report_check(start, to_columns(pixels[:50]), labels[:50])
     print("5. Learning")
     tell_answer("before learning", start, X_test, labels_test)
-    gradient_of_step = choose_gradient(pixels, labels, options.batch_size, rng)
+    batch_size = options.batch_size
+    if batch_size is None and not agree(start, pixels[:50], labels[:50]):
+        print("   Part 8 does not know of your change: without it, a step takes longer")
+        batch_size = len(labels)
+    gradient_of_step = choose_gradient(pixels, labels, batch_size, rng)
     steps = train(start, gradient_of_step, options.learning_rate, options.iterations)
     learnt, history, history_test = learn(steps, options.iterations, X_test, labels_test)
     if options.save:
         save_network(options.save, learnt)
-    if options.batch_size is not None:  # so far of one batch: now of all pictures
+    if batch_size is not None:  # so far of one batch: now of all pictures
         history[-1] = (history[-1][0], *evaluate(learnt, to_columns(pixels), labels))
     print("6. Looking inside")
     tell_answer("after learning", learnt, X_test, labels_test)
@@ -1450,7 +1479,8 @@ def read_handwriting(paths, network):
         doubt = ", not sure" if p < 0.6 else ""  # then over half are wrong
         several = f", one of {count} digits" if count > 1 else ""
         print(f"   {path}: read as {probabilities.argmax()} ({p:.0%}){doubt}{several}")
-        read.append((path.name, picture, pixels))
+        name = Path(path).name.encode(errors="replace").decode()  # what can be drawn
+        read.append((name[-24:], picture, pixels))
     return read
 
 
@@ -1506,8 +1536,11 @@ def run(options):
         path = options.figures / f"{name}.png"
         figure.savefig(path, dpi=100)
         print(f"   saved {path}")
+    if len(read) > 4:  # taller than a screen: it is saved
+        plt.close(figures["digits"])
     if options.no_show:
-        plt.close("all")
+        for figure in figures.values():
+            plt.close(figure)
     elif figures:
         open_windows(network)
     return 0 if len(read) == len(options.digit) else 2  # 2: some could not be read

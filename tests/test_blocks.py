@@ -61,6 +61,26 @@ def test_gradient_in_blocks_is_the_gradient(m, hidden, dtype):
             assert_same(nn.gradient_in_blocks(parameters, blocks, each), expected)
 
 
+@pytest.mark.parametrize("fault", ["none", "no division", "another input", "X twice"])
+def test_a_change_that_blocks_know_nothing_of_is_noticed(monkeypatch, fault):
+    parameters, pixels, labels, _ = example(50)
+    right_forward = nn.forward
+    shift = 0.1 if fault == "another input" else 0
+    D = np.ones((10, 784), np.float32) / 784
+
+    def forward(parameters, X):
+        activations = right_forward(parameters, X - shift)
+        if fault == "X twice":
+            Z2 = activations.Z2 + D @ X
+            activations = activations._replace(Z2=Z2, A2=nn.softmax(Z2))
+        return activations
+
+    monkeypatch.setattr(nn, "forward", forward)
+    if fault == "no division":
+        monkeypatch.setattr(nn, "to_columns", lambda pixels: pixels.T.astype(np.float32))
+    assert nn.agree(parameters, pixels, labels) == (fault == "none")
+
+
 @pytest.mark.parametrize("m", [1, 64, 100])
 def test_blank_pictures_have_a_gradient_too(m):
     parameters, pixels, labels, expected = example(m, ink=0)

@@ -162,7 +162,11 @@ def test_tables_that_teach_nothing_are_refused(tmp_path):
     }
     for name, table in tables.items():
         np.savetxt(tmp_path / name, table, fmt="%g", delimiter=",")
-        refusal(nn.choose_digits, tmp_path / name, None, np.random.default_rng(0))
+        if name == "equal":  # allowed in a test
+            nn.read_digits(tmp_path / name)
+            refusal(nn.choose_digits, tmp_path / name, None, np.random.default_rng(0))
+        else:
+            refusal(nn.read_digits, tmp_path / name)
 
 
 CELLS = st.one_of(

@@ -1,7 +1,11 @@
 """Part 7: photographs of digits that MNIST knows, each step by an answer of its own, the board."""
 
+import gc
 import io
+import os
+import sys
 import time
+import weakref
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -199,6 +203,15 @@ def test_a_digit_that_is_cut_tightly_is_whole(sides, ten):
         assert difference(read(picture), row) < 0.6, digit
 
 
+def test_a_line_of_a_thin_pen_is_not_cut_off():
+    """Shrunk, it is pale, here and there paler than half. A piece of it would come out wide."""
+    for left in range(590, 630, 3):
+        picture = Image.new("L", (1200, 1200), 255)
+        ImageDraw.Draw(picture).line([left, 40, left - 20, 1160], 60, 2)
+        page = read(picture).reshape(28, 28)
+        assert (page > 60).any(axis=0).sum() < 5, left
+
+
 # Each step
 
 
@@ -270,7 +283,7 @@ def test_pale_ends_of_a_digit_that_reaches_the_edges_are_kept():
 
 def test_a_digit_is_cut_out_and_scaled_to_its_longer_side():
     ink = Image.new("L", (100, 90))
-    ink.paste(100, (5, 5, 95, 85))  # paler than half
+    ink.paste(80, (5, 5, 95, 85))  # paler than any pen
     ink.paste(255, (30, 20, 40, 60))
     digit = nn.fit(ink, 80)
     assert digit.size == (20, 80)
@@ -342,6 +355,19 @@ def test_each_picture_is_answered_and_shown_beside_its_answer(ten, network, tell
         assert np.array_equal(seen.images[0].get_array(), row.reshape(28, 28))
         heights = [bar.get_height() for bar in bars.patches]
         assert heights == pytest.approx(100 * A2[:, 0], abs=0.1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
+def test_a_name_that_cannot_be_drawn_loses_nothing(two, network, tmp_path):
+    """And one that is as long as those of telephones stays in its place."""
+    path = tmp_path / os.fsdecode(b"WhatsApp Image 2024-01-01 at 10.15.30 $lat\xfcn$.png")
+    photograph(two).save(path)
+    sys.stdout.reconfigure(errors="backslashreplace")  # as the program does
+    readable = nn.read_handwriting([str(path)], network)
+    figure = nn.plot_handwriting(readable, network)
+    figure.canvas.draw()
+    title, neighbour = [axes.title.get_window_extent() for axes in figure.axes[:2]]
+    assert title.x0 > 0 and title.x1 < neighbour.x0
 
 
 def test_of_several_digits_the_middle_one_is_read(ten, tell):
@@ -434,6 +460,13 @@ class Hand:
 
 
 SEVEN = [(30, 30), (80, 30), (60, 60), (45, 95)]
+
+
+def test_a_board_that_nobody_keeps_goes_on():
+    network = nn.initialize(np.random.default_rng(0))
+    board = weakref.ref(nn.DrawingBoard(network))
+    gc.collect()
+    assert board() is not None
 
 
 def test_every_movement_is_drawn_at_once(network):

@@ -317,6 +317,27 @@ def test_other_words_for_the_same(program, few, tmp_path, old, new):
     compare(program("--iterations 20", module=module), by_hand(few))
 
 
+def test_a_reader_who_moves_the_inputs_learns_from_them(program, few, tmp_path):
+    """Part 8 knows nothing of it: a blank pixel is not 0 any more."""
+    source = SOURCE
+    for old in ("    W1, b1, W2, b2 = parameters\n", "    m = X.shape[1]\n"):
+        assert source.count(old) == 1
+        source = source.replace(old, f"{old}    X = X - 0.1\n")
+    module = module_of(tmp_path, source)
+    expected = by_hand(few, module=module)
+    result = program("--iterations 20", module=module)
+    assert "Part 8 does not know" in result.output
+    compare(result, expected)
+
+
+def test_a_start_from_zeros_is_not_called_a_wrong_gradient(program, tmp_path):
+    zeros = "    return Parameters(W1, b1, W2, b2)\n"
+    module = changed(tmp_path, zeros, "    return Parameters(0 * W1, 0 * b1, W2, b2)\n")
+    result = program("", module=module)
+    assert "No check" in result.output
+    assert "dead" in one_error(result)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
@@ -342,7 +363,9 @@ BAD = """
 """
 FILES = ("--data", "--test-data")  # the message names the file
 if sys.platform == "linux":
-    BAD += ", --figures /proc, --save /proc/network"  # where nobody can write
+    BAD += (
+        ", --figures /proc, --save /proc/network, --save pipe"  # where nobody can write
+    )
 
 
 @pytest.mark.parametrize("words", BAD.strip().split(","))
@@ -350,6 +373,8 @@ def test_bad_options_are_one_line_before_learning(program, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     Path("folder").mkdir()
     Path("file").write_text("text")
+    if sys.platform == "linux":
+        os.mkfifo("pipe")
     nn.save_network(Path("network"), NETWORK)
     result = program(words)
     option, value, *_ = words.split()
@@ -383,6 +408,19 @@ def test_learning_that_breaks_down_is_one_line(program, tmp_path, learning_rate,
     line = one_error(result)
     assert re.search(rf"step [1-9].*({told}).*--learning-rate", line)
     assert not file.exists() and not result.saved
+
+
+def test_a_link_leads_to_what_is_saved(tmp_path):
+    target = tmp_path / "target.npz"
+    target.write_text("old")
+    link = tmp_path / "link.npz"
+    try:
+        link.symlink_to(target)
+    except OSError:
+        pytest.skip("Windows lets few users make links")
+    nn.save_network(str(link), NETWORK)
+    assert link.is_symlink()
+    assert agree(nn.load_network(target), NETWORK)
 
 
 def test_a_network_is_saved_whole_or_not_at_all(tmp_path, monkeypatch):
