@@ -1105,13 +1105,14 @@ def agree(parameters, pixels, labels):
 
     It does not if you changed `to_columns`, or let X meet more than W1: blocks know nothing of it.
     """
-    expected = gradient(parameters, to_columns(pixels), labels)
+    loss, _, slopes = gradient(parameters, to_columns(pixels), labels)
+    blocks = make_blocks(pixels, labels)
     try:
-        found = gradient_in_blocks(parameters, make_blocks(pixels, labels))
+        loss_in_blocks, _, slopes_in_blocks = gradient_in_blocks(parameters, blocks)
     except ValueError:  # shapes that do not fit
         return False
-    for P, Q in zip([expected[0], *expected[2]], [found[0], *found[2]]):
-        if np.abs(P - Q).max() > 1e-3 * np.abs(P).max():
+    for P, Q in zip([loss, *slopes], [loss_in_blocks, *slopes_in_blocks]):
+        if np.abs(P - Q).max() > 1e-3 * np.abs(P).max():  # more than rounding
             return False
     return True
 
@@ -1500,7 +1501,9 @@ def plot_handwriting(read, network, most=20):
 
 def open_windows(network):
     """Show the figures, and in front of them a board to draw on, until they are closed."""
-    toolkit = plt.gcf().canvas.required_interactive_framework
+    figure = plt.figure()  # one to ask
+    toolkit = figure.canvas.required_interactive_framework
+    plt.close(figure)
     if toolkit is None:
         print("   Matplotlib found no toolkit that opens windows: so no board to draw on")
         return  # a notebook shows the figures by itself
@@ -1522,7 +1525,7 @@ def run(options):
     plt.close(plt.figure())  # if Matplotlib cannot draw, say so before learning
     make_folder("--figures", options.figures)
     if options.save:
-        make_folder("--save", options.save.parent)
+        make_folder("--save", options.save.resolve().parent)
     network = load_network(options.load) if options.load else None
     figures = {}
     read = []
