@@ -910,6 +910,7 @@ class Answer:
         self.artists = [self.seen, self.passed_on, self.words, *self.bars]
         page.set(title="what the network sees", xticks=[], yticks=[])
         hidden.set(title="hidden neurons pass on", ylim=(0, 1.05), yticks=[])
+        hidden.locator_params(axis="x", integer=True)  # whole numbers of neurons
         answer.set(title="its answer in %", ylim=(0, 120), yticks=[0, 50, 100])
         answer.set_xticks(range(CLASSES))
 
