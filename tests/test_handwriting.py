@@ -501,6 +501,8 @@ def test_the_board_reads_its_page(network):
     assert shown.passed_on == pytest.approx(A1 / A1.max())
     assert shown.bars == pytest.approx(100 * A2, abs=1e-3)
     assert "7" in shown.words and shown.bars.argmax() == 7
+    hand.board.figure.set_size_inches(10, 2.8)  # else from 0 by 2.5
+    hand.canvas.draw()
     numbers = hand.board.figure.axes[2].get_xticks()  # of neurons
     assert np.array_equal(numbers, np.round(numbers))
     for axes in hand.board.figure.axes:  # all that changed is drawn again
