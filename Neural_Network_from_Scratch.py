@@ -854,8 +854,12 @@ def count_digits(ink, digit):
 
 
 def fit(ink, longer):
-    """Cut off the margin; by averaging areas, make the longer side `longer` pixels."""
-    dark = ink.point([0] * 96 + [255] * 160)  # a line of one pixel, shrunk to 80, is 102
+    """Cut off the margin; by averaging areas, make the longer side `longer` pixels.
+
+    Margin is where no ink reaches 96 of 255. A line one pixel wide in a picture of 200 still has
+    0.4 * 255 = 102 when that is shrunk to 80.
+    """
+    dark = ink.point([0] * 96 + [255] * 160)  # below 96 becomes 0, all else 255
     ink = ink.crop(dark.getbbox())
     scale = longer / max(ink.size)
     size = [max(1, round(scale * length)) for length in ink.size]
@@ -890,7 +894,7 @@ def prepare(digit):
 
 
 def read_picture(path):
-    """The digit in a picture as 784 pixels from 0 to 255, like a row of the table. For you."""
+    """All steps: from a picture to 784 pixels from 0 to 255, like a row of the table."""
     ink = remove_paper(darken(open_picture(path)))
     return prepare(find_digit(ink))
 
@@ -1073,7 +1077,7 @@ def gradient_of_block(parameters, block):
         desk.numbers = np.empty(BLOCK * PIXELS, np.float32)
     rows = desk.numbers[: pixels.size].reshape(pixels.shape)  # part of the desk
     rows[:] = pixels  # bytes become float32
-    fewer = parameters._replace(W1=parameters.W1[:, where] / 255)  # and b1, W2, b2
+    fewer = parameters._replace(W1=parameters.W1[:, where] / 255)  # the rest stays
     with np.errstate(all="ignore"):  # no warnings of overflow: each thread must be told
         loss, fraction, slopes = gradient(fewer, rows.view(Tiles).T, labels)
     dW1 = np.zeros_like(parameters.W1)  # along the weights of blank pixels the slope is 0
@@ -1349,9 +1353,16 @@ def report_check(start, X, labels):
     print(f"3. and 4. The gradient: differs from central differences by {error:.0e}")
 
 
-def choose_gradient(pixels, labels, batch_size, rng):
+def choose_gradient(start, pixels, labels, batch_size, rng):
     """The gradient_of_step for `train`: on all pictures, or on the next mini-batch."""
-    if batch_size is None:
+    if batch_size is not None:
+        batches = mini_batches(pixels, labels, batch_size, rng)
+
+        def gradient_of_step(parameters):
+            X, y = next(batches)
+            return gradient(parameters, X, y)
+
+    elif agree(start, pixels[:50], labels[:50]):
         map_blocks = start_threads()
         blocks = make_blocks(pixels, labels)
 
@@ -1359,11 +1370,11 @@ def choose_gradient(pixels, labels, batch_size, rng):
             return gradient_in_blocks(parameters, blocks, map_blocks)
 
     else:
-        batches = mini_batches(pixels, labels, batch_size, rng)
+        print("   Part 8 does not know your change: each step is done as in Part 5")
+        X_all = to_columns(pixels)
 
         def gradient_of_step(parameters):
-            X, y = next(batches)
-            return gradient(parameters, X, y)
+            return gradient(parameters, X_all, labels)
 
     return gradient_of_step
 
@@ -1435,16 +1446,12 @@ def study(start, options):
     report_check(start, to_columns(pixels[:50]), labels[:50])
     print("5. Learning")
     tell_answer("before learning", start, X_test, labels_test)
-    batch_size = options.batch_size
-    if batch_size is None and not agree(start, pixels[:50], labels[:50]):
-        print("   Part 8 does not know of your change: without it, a step takes longer")
-        batch_size = len(labels)
-    gradient_of_step = choose_gradient(pixels, labels, batch_size, rng)
+    gradient_of_step = choose_gradient(start, pixels, labels, options.batch_size, rng)
     steps = train(start, gradient_of_step, options.learning_rate, options.iterations)
     learnt, history, history_test = learn(steps, options.iterations, X_test, labels_test)
     if options.save:
         save_network(options.save, learnt)
-    if batch_size is not None:  # so far of one batch: now of all pictures
+    if options.batch_size is not None:  # so far of one batch: now of all pictures
         history[-1] = (history[-1][0], *evaluate(learnt, to_columns(pixels), labels))
     print("6. Looking inside")
     tell_answer("after learning", learnt, X_test, labels_test)
