@@ -24,6 +24,7 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 SCRIPT = Path(nn.__file__)
 DEFAULT_RUN = pytest.StashKey()
@@ -57,6 +58,15 @@ def no_windows():
     plt.switch_backend("agg")
     yield
     plt.close("all")
+
+
+def photograph(digit, times=6, margin=30, paper=220, ink=40):
+    """A digit of MNIST, (784,), enlarged and cut to its ink, on a sheet with this margin."""
+    picture = Image.fromarray(digit.reshape(28, 28))
+    half = picture.point([0] * 128 + [255] * 128)
+    picture = ImageOps.scale(picture.crop(half.getbbox()), times, Image.BICUBIC)
+    share = np.pad(picture, margin) / 255
+    return Image.fromarray(np.uint8(paper + (ink - paper) * share))
 
 
 @pytest.fixture(scope="session")

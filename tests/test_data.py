@@ -11,8 +11,6 @@ import zipfile
 import numpy as np
 import pytest
 from conftest import SCRIPT
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 import Neural_Network_from_Scratch as nn
 
@@ -40,8 +38,8 @@ def in_quotes(text):
     return re.sub(r"(\w+)", r'"\1"', text)
 
 
-def with_decimals(text, decimals):
-    return re.sub(r"\b\d+\b", rf"\g<0>{decimals}", text)
+def with_decimals(text):
+    return re.sub(r"\b\d+\b", r"\g<0>.0", text)
 
 
 def archive(*names):
@@ -83,11 +81,9 @@ def accepted():
     yield "plain.csv", GOOD
     yield "no_header.csv", GOOD[len(LINES[0]) + 1 :]
     yield "mark.csv", BOM + GOOD.encode()
-    yield "mark_no_header.csv", BOM + GOOD[len(LINES[0]) + 1 :].encode()
     yield "crlf.csv", GOOD.replace("\n", "\r\n")
     yield "quotes.csv", in_quotes(GOOD)
-    yield "5.0.csv", with_decimals(GOOD, ".0")
-    yield "5.00e+00.csv", with_decimals(GOOD, ".00e+00")
+    yield "5.0.csv", with_decimals(GOOD)
     yield "spaces.csv", GOOD.replace(",", ", ")
     yield "blank.csv", GOOD.replace(LINES[6], "\n" + LINES[6])
     yield "good.csv.gz", gzip.compress(GOOD.encode())
@@ -128,8 +124,7 @@ def refused():
     yield "mark.csv", BOM + WORD.encode(), "line 9, column 42"
     yield "crlf.csv", WORD.replace("\n", "\r\n"), "line 9, column 42"
     yield "quotes.csv", in_quotes(WORD), "line 9, column 42"
-    yield "5.0.csv", with_decimals(WORD, ".0"), "line 9, column 42"
-    yield "5.00e+00.csv", with_decimals(WORD, ".00e+00"), "line 9, column 42"
+    yield "5.0.csv", with_decimals(WORD), "line 9, column 42"
     yield "blank.csv", WORD.replace(LINES[5], "\n" + LINES[5]), "line 10, column 42"
     yield "header.csv", LINES[0], "no row"
     yield "nothing.csv", "", "no row"
@@ -139,8 +134,8 @@ def refused():
     packed = gzip.compress(GOOD.encode())
     yield "cut.csv.gz", packed[:-99], ""
     yield "damaged.csv.gz", packed[:200] + bytes(9) + packed[209:], ""
-    for ending in ("gz", "bz2", "xz", "zip"):
-        yield f"text.{ending}", GOOD, ""
+    yield "text.gz", GOOD, ""
+    yield "text.zip", GOOD, ""
     yield "two.zip", archive("a.csv", "b.csv"), "'a.csv', 'b.csv'"
 
 
@@ -167,30 +162,3 @@ def test_tables_that_teach_nothing_are_refused(tmp_path):
             refusal(nn.choose_digits, tmp_path / name, None, np.random.default_rng(0))
         else:
             refusal(nn.read_digits, tmp_path / name)
-
-
-CELLS = st.one_of(
-    st.integers(-20, 300).map(str),
-    st.floats(0, 300, width=16).map(str),
-    st.text("0123456789.-+eE x'\t", max_size=4),
-)
-
-
-@given(st.integers(2, 13), st.sampled_from([1, 2, 42, 785]), CELLS)
-@settings(
-    max_examples=10,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-def test_another_cell_is_read_or_refused_by_its_place(tmp_path, line, column, text):
-    path = write(tmp_path, "digits.csv", with_cell(line, column, text))
-    expected = DIGITS.copy()
-    try:
-        with np.errstate(all="ignore"):
-            pixels, labels = nn.read_digits(path)
-    except ValueError as error:
-        whole = text.isdecimal() and int(text) <= (9 if column == 1 else 255)
-        assert f"line {line}, column {column}: " in str(error) and not whole
-    else:
-        expected[line - 2, column - 1] = float(text)
-        assert np.array_equal(np.column_stack([labels, pixels]), expected)

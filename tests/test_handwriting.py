@@ -2,8 +2,6 @@
 
 import gc
 import io
-import os
-import sys
 import time
 import weakref
 from types import SimpleNamespace
@@ -11,25 +9,18 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from conftest import photograph
 from matplotlib.backend_bases import KeyEvent, MouseEvent
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
 import Neural_Network_from_Scratch as nn
 
+TURN = Image.Transpose
+
 
 def sheet(grey):
     """A picture from numbers, (height, width), from 0 to 255."""
     return Image.fromarray(np.uint8(grey))
-
-
-def photograph(digit, times=6, margin=30, paper=220, ink=40):
-    """A digit of MNIST, (784,), enlarged and cut to its ink, on a sheet with this margin."""
-    picture = Image.fromarray(digit.reshape(28, 28))
-    half = picture.point([0] * 128 + [255] * 128)
-    picture = picture.crop(half.getbbox())
-    picture = ImageOps.scale(picture, times, Image.BICUBIC)
-    share = np.pad(picture, margin) / 255
-    return sheet(paper + (ink - paper) * share)
 
 
 def read(picture, kind="PNG", **options):
@@ -68,61 +59,38 @@ def two(ten):
     return ten[2]
 
 
-def speckle(picture, strength=4):
-    rng = np.random.default_rng(0)
-    grain = strength * rng.standard_normal((picture.height, picture.width))
-    grey = np.clip(picture + grain, 0, 255)
-    return sheet(grey)
-
-
 # Files
 
 
-@pytest.mark.parametrize("mode", ["1", "P", "LA", "RGB", "RGBA", "CMYK", "I;16"])
+@pytest.mark.parametrize("mode", ["1", "P", "LA", "RGBA", "CMYK", "I;16", "transparent"])
 def test_every_kind_of_picture_is_read_alike(mode, two):
     grey = photograph(two, paper=180, ink=90)
     if mode == "1":
         picture = grey.point([0] * 135 + [255] * 121).convert(mode)
     elif mode == "I;16":  # up to 65,535: even the ink is far above 255
         picture = Image.fromarray(257 * np.asarray(grey, np.uint16))
+    elif mode == "transparent":  # where it is, the colour does not matter
+        picture = Image.new("RGBA", grey.size, "black")
+        picture.putalpha(photograph(two, paper=0, ink=255))
     else:
         picture = grey.convert("RGB").convert(mode)
-    assert picture.mode == mode
     seen = read(picture, "TIFF" if mode == "CMYK" else "PNG")
     assert difference(seen, read(grey)) < 0.1
 
 
-@pytest.mark.parametrize("mode", ["LA", "RGBA", "P"])
-def test_what_is_transparent_is_white(mode, two):
-    alpha = ImageOps.invert(photograph(two, paper=255, ink=0))
-    picture = Image.new("RGBA", alpha.size)  # its colour is black everywhere
-    picture.putalpha(alpha)
-    options = {}
-    if mode == "P":
-        picture = alpha.point([0] * 128 + [1] * 128).convert("P")
-        picture.putpalette([0, 0, 0, 0, 0, 0])
-        options["transparency"] = 0
-    seen = read(picture.convert(mode), **options)
-    assert difference(seen, read(photograph(two))) < 0.1
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_picture_is_seen_as_the_phone_was_held(orientation, two):
+@pytest.mark.parametrize(
+    ("orientation", "stored"),
+    [(3, TURN.ROTATE_180), (6, TURN.ROTATE_90), (8, TURN.ROTATE_270)],
+)
+def test_a_picture_is_seen_as_the_phone_was_held(orientation, stored, two):
     upright = photograph(two)
-    stored = np.asarray(upright)
-    if orientation > 4:
-        stored = stored.T
-    if orientation in (3, 4, 6, 7):
-        stored = stored[::-1]
-    if orientation in (2, 3, 7, 8):
-        stored = stored[:, ::-1]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    seen = read(sheet(stored), "JPEG", exif=exif)
+    seen = read(upright.transpose(stored), "JPEG", exif=exif)
     assert difference(seen, read(upright)) < 0.1
 
 
-@pytest.mark.parametrize("size", [(8, 8), (28, 28), (60, 400), (400, 60), (4000, 3000)])
+@pytest.mark.parametrize("size", [(8, 8), (60, 400), (400, 60), (4000, 3000)])
 def test_sizes_from_an_icon_to_twelve_megapixels(size, two, network):
     picture = ImageOps.pad(photograph(two), size, Image.BICUBIC, color=220)
     file = io.BytesIO()
@@ -141,12 +109,17 @@ def test_a_photograph_becomes_the_row_it_was_made_from(ten):
         distance = difference(seen, row)
         assert distance < 0.5
         page = row.reshape(28, 28)
-        mirrored = np.fliplr(page)
-        for other in (mirrored, np.flipud(page), np.flipud(mirrored), page.T):
+        for other in (np.fliplr(page), np.flipud(page), np.rot90(page, 2), page.T):
             assert difference(seen, other.ravel()) > 1.2 * distance
 
 
 # What a photograph has around its digit
+
+
+def speckle(picture, strength=4):
+    rng = np.random.default_rng(0)
+    grain = strength * rng.standard_normal((picture.height, picture.width))
+    return sheet(np.clip(picture + grain, 0, 255))
 
 
 def light_from_the_left(picture):
@@ -165,12 +138,11 @@ def shadow_over_a_corner(picture):
 def ruled_paper(picture):
     lines = Image.new("L", picture.size, 255)
     for y in range(20, picture.height, 45):
-        ends = [0, y, picture.width, y + 4]
-        ImageDraw.Draw(lines).line(ends, 150, 2)
+        ImageDraw.Draw(lines).line([0, y, picture.width, y + 4], 150, 2)
     return ImageChops.darker(picture, lines)
 
 
-WORLDS = [light_from_the_left, shadow_over_a_corner, ruled_paper, speckle]
+WORLDS = [light_from_the_left, shadow_over_a_corner, ruled_paper]
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -180,22 +152,18 @@ def test_what_lies_around_a_digit_does_not_matter(world, ten, network):
 
 
 @pytest.mark.parametrize("light", [False, True])
-@pytest.mark.parametrize("margin", [0, 24])
-def test_digits_of_the_test_are_read_as_well_as_the_originals(
-    margin, light, default, network
-):
-    count = 20
-    labels = default.labels_test[:count]
+def test_digits_of_the_test_are_read_as_well_as_the_originals(light, default, network):
+    labels = default.labels_test[:20]
     rows = []
-    for row in default.pixels_test[:count]:
-        picture = photograph(row, margin=margin)
+    for row in default.pixels_test[:20]:
+        picture = photograph(row)
         rows.append(read(ImageOps.invert(picture) if light else picture))
-    before = answers(network, default.pixels_test[:count]) == labels
+    before = answers(network, default.pixels_test[:20]) == labels
     after = answers(network, rows) == labels
     assert after.sum() >= before.sum() - 2
 
 
-@pytest.mark.parametrize("sides", [(0, 0, 0, 0), (1, 0, 0, 0), (1, 1, 1, 1)])
+@pytest.mark.parametrize("sides", [(0, 0, 0, 0), (1, 0, 0, 0)])
 def test_a_digit_that_is_cut_tightly_is_whole(sides, ten):
     """An 8 whose upper loop is lost is a 0."""
     for digit, row in enumerate(ten):
@@ -239,9 +207,8 @@ def test_paper_becomes_zero_and_ink_what_it_is_darker():
 
 def test_the_darkest_place_near_the_middle_is_where_the_digit_begins():
     ink = Image.new("L", (200, 120))
-    draw = ImageDraw.Draw(ink)
-    draw.rectangle([120, 50, 130, 60], 200)
-    draw.rectangle([4, 4, 30, 30], 220)  # darker, but in the corner
+    ink.paste(200, (120, 50, 131, 61))
+    ink.paste(220, (4, 4, 31, 31))  # darker, but in the corner
     left, top = nn.find_start(ink)
     assert 120 <= left <= 130 and 50 <= top <= 60
 
@@ -259,14 +226,12 @@ def test_ink_is_connected_across_gaps_of_four_pixels():
 
 def test_a_paler_line_that_runs_out_of_the_picture_is_left_out():
     ink = Image.new("L", (200, 200))
-    draw = ImageDraw.Draw(ink)
-    draw.line([0, 120, 200, 124], 90, 3)  # paler than the pen
-    draw.line([100, 40, 100, 160], 200, 9)
+    ImageDraw.Draw(ink).line([0, 120, 200, 124], 90, 3)  # paler than the pen
+    ImageDraw.Draw(ink).line([100, 40, 100, 160], 200, 9)
     digit = nn.find_digit(ink)
     assert digit.min() == 0 and digit.max() == 1
-    left, top, right, bottom = Image.fromarray(digit > 0).getbbox()
-    assert 94 <= left <= 97 and 103 <= right <= 106
-    assert 38 <= top <= 42 and 158 <= bottom <= 162
+    box = Image.fromarray(digit > 0).getbbox()
+    assert np.allclose(box, (96, 40, 104, 160), atol=2)
 
 
 def test_pale_ends_of_a_digit_that_reaches_the_edges_are_kept():
@@ -288,8 +253,7 @@ def test_a_digit_is_cut_out_and_scaled_to_its_longer_side():
     digit = nn.fit(ink, 80)
     assert digit.size == (20, 80)
     assert np.min(digit) == 255
-    turned = ink.transpose(Image.Transpose.ROTATE_90)
-    assert nn.fit(turned, 19).size == (19, 5)
+    assert nn.fit(ink.transpose(TURN.ROTATE_90), 19).size == (19, 5)
 
 
 def test_a_thin_pen_is_widened_and_a_thick_one_left():
@@ -331,8 +295,7 @@ def tell(tmp_path, network, capsys):
                 content.save(path)
         shown = nn.read_handwriting(paths, network)
         output, errors = capsys.readouterr()
-        failed = len(paths) - len(shown)
-        return SimpleNamespace(output=output, errors=errors, read=shown, failed=failed)
+        return SimpleNamespace(output=output, errors=errors, read=shown)
 
     return tell
 
@@ -340,7 +303,7 @@ def tell(tmp_path, network, capsys):
 def test_each_picture_is_answered_and_shown_beside_its_answer(ten, network, tell):
     pictures = [photograph(row) for row in ten]
     told = tell(*pictures)
-    assert told.failed == 0 and told.errors == ""
+    assert len(told.read) == 10 and told.errors == ""
     lines = [line for line in told.output.splitlines() if ".png" in line]
     figure = nn.plot_handwriting(told.read, network)
     shown = np.reshape(figure.axes, (10, 4))
@@ -357,24 +320,10 @@ def test_each_picture_is_answered_and_shown_beside_its_answer(ten, network, tell
         assert heights == pytest.approx(100 * A2[:, 0], abs=0.1)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
-def test_a_name_that_cannot_be_drawn_loses_nothing(two, network, tmp_path):
-    """And one that is as long as those of telephones stays in its place."""
-    path = tmp_path / os.fsdecode(b"WhatsApp Image 2024-01-01 at 10.15.30 $lat\xfcn$.png")
-    photograph(two).save(path)
-    sys.stdout.reconfigure(errors="backslashreplace")  # as the program does
-    readable = nn.read_handwriting([str(path)], network)
-    figure = nn.plot_handwriting(readable, network)
-    figure.canvas.draw()
-    title, neighbour = [axes.title.get_window_extent() for axes in figure.axes[:2]]
-    assert title.x0 > 0 and title.x1 < neighbour.x0
-
-
 def test_of_several_digits_the_middle_one_is_read(ten, tell):
     row = Image.new("L", (600, 240), 220)
     for left, digit in ((20, 3), (240, 7), (450, 2)):
-        picture = photograph(ten[digit], margin=20)
-        row.paste(picture, (left, 40))
+        row.paste(photograph(ten[digit], margin=20), (left, 40))
     line = tell(row).output.splitlines()[-1]
     assert "read as 7" in line and "3 digits" in line
 
@@ -385,36 +334,26 @@ def test_doubt_is_told(two, network, tell):
     assert "not sure" not in tell(photograph(two)).output
 
 
-@pytest.mark.parametrize("kind", ["white", "black", "gradient", "grain"])
-def test_an_empty_page_is_an_error_in_one_line(kind, tell):
-    grey = 0 if kind == "black" else 210
-    page = Image.new("L", (300, 200), grey)
-    if kind == "gradient":
-        page = light_from_the_left(page)
-    if kind == "grain":
-        page = speckle(page)
-    told = tell(page)
-    assert told.failed == 1
-    assert told.errors.count("\n") == 1 and "empty" in told.errors
-
-
-FILES = {
-    "nothing": b"",
-    "text": b"no picture",
-    "HEIC": b"\x00\x00\x00\x18ftypheic" + bytes(100),
-    "Git LFS": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
-    "half a PNG": b"\x89PNG\r\n\x1a\n" + bytes(50),
+PAGE = Image.new("L", (300, 200), 210)
+UNREADABLE = {
+    "white": PAGE,
+    "black": Image.new("L", (300, 200), 0),
+    "light": light_from_the_left(PAGE),
+    "grain": speckle(PAGE),
+    "no file": b"",
+    "no picture": b"no picture",
+    "half a picture": b"\x89PNG\r\n\x1a\n" + bytes(50),
 }
 
 
-@pytest.mark.parametrize("kind", FILES)
-def test_a_file_that_is_no_picture_is_one_line_and_the_next_is_read(kind, two, tell):
-    told = tell(FILES[kind], photograph(two))
-    assert told.failed == 1
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_what_cannot_be_read_is_one_line_and_the_next_is_read(kind, two, tell):
+    told = tell(UNREADABLE[kind], photograph(two))
+    assert len(told.read) == 1 and "1.png: read as 2" in told.output
     assert told.errors.startswith("error: ") and told.errors.count("\n") == 1
-    assert "0.png" in told.errors and "1.png: read as 2" in told.output
-    for guess in {"empty", "HEIC", "large", "huge"} - {kind}:
-        assert guess not in told.errors
+    assert "0.png" in told.errors
+    is_page = isinstance(UNREADABLE[kind], Image.Image)
+    assert ("empty" in told.errors) == is_page
 
 
 # The board
@@ -438,6 +377,11 @@ class Hand:
         event = MouseEvent(f"{name}_event", self.canvas, x, y, button)
         self.canvas.callbacks.process(event.name, event)
 
+    def press(self, key):
+        x, y = self.board.figure.axes[0].transData.transform((50, 50))
+        event = KeyEvent("key_press_event", self.canvas, key, x, y)
+        self.canvas.callbacks.process(event.name, event)
+
     def draw(self, *places):
         self.do("button_press", places[0], 1)
         for place in places[1:]:
@@ -459,6 +403,11 @@ class Hand:
         return shown
 
 
+@pytest.fixture
+def hand(network):
+    return Hand(network)
+
+
 SEVEN = [(30, 30), (80, 30), (60, 60), (45, 95)]
 
 
@@ -469,26 +418,20 @@ def test_a_board_that_nobody_keeps_goes_on():
     assert board() is not None
 
 
-def test_every_movement_is_drawn_at_once(network):
-    hand = Hand(network)
+def test_every_movement_is_drawn_at_once(hand):
     hand.do("button_press", (20, 20), 1)
     for x, y in ((90, 20), (90, 90)):
         hand.blits = 0
         hand.do("motion_notify", (x, y))
-        page = hand.page()
-        assert page[y, x] == 255
+        assert hand.page()[y, x] == 255
         assert hand.blits == 1
-        assert np.array_equal(hand.shown().page, page)
-    assert page[20, 20:90].all()
-    assert page[20:90, 90].all()
+        assert np.array_equal(hand.shown().page, hand.page())
+    page = hand.page()
+    assert page[20, 20:90].all() and page[20:90, 90].all()
     assert not page[40:, :80].any()
-    hand.do("button_release", (90, 90), 1)
-    hand.do("motion_notify", (20, 90))  # let go: it draws no more
-    assert np.array_equal(hand.page(), page)
 
 
-def test_the_board_reads_its_page(network):
-    hand = Hand(network)
+def test_the_board_reads_its_page(network, hand):
     hand.draw(*SEVEN)
     artists = hand.board.read(0)
     row = nn.prepare(hand.page() / 255)
@@ -497,47 +440,39 @@ def test_the_board_reads_its_page(network):
     assert np.array_equal(shown.page, hand.page())
     assert np.array_equal(shown.seen, row.reshape(28, 28))
     A1 = activations.A1[:, 0]
-    A2 = activations.A2[:, 0]
     assert shown.passed_on == pytest.approx(A1 / A1.max())
-    assert shown.bars == pytest.approx(100 * A2, abs=1e-3)
+    assert shown.bars == pytest.approx(100 * activations.A2[:, 0], abs=1e-3)
     assert "7" in shown.words and shown.bars.argmax() == 7
-    hand.board.figure.set_size_inches(10, 2.8)  # else from 0 by 2.5
-    hand.canvas.draw()
-    numbers = hand.board.figure.axes[2].get_xticks()  # of neurons
-    assert np.array_equal(numbers, np.round(numbers))
     for axes in hand.board.figure.axes:  # all that changed is drawn again
         assert any(artist.axes is axes for artist in artists)
 
 
 @pytest.mark.parametrize("how", ["right click", "x", "q", "l"])
-def test_the_board_is_wiped_and_shows_no_bars(how, network):
+def test_the_board_is_wiped_and_shows_no_bars(how, hand):
     """By a right click or any key; Matplotlib's q would close the window, l change an axis."""
-    hand = Hand(network)
     hand.draw(*SEVEN)
     hand.board.read(0)
-    if len(how) == 1:
-        x, y = hand.board.figure.axes[0].transData.transform((50, 50))
-        event = KeyEvent("key_press_event", hand.canvas, how, x, y)
-        hand.canvas.callbacks.process(event.name, event)
-        assert plt.fignum_exists(hand.board.figure.number)
-        assert hand.board.figure.axes[0].get_yscale() == "linear"
-    else:
+    if how == "right click":
         hand.do("button_press", (50, 50), 3)
         hand.do("button_release", (50, 50), 3)
+    else:
+        hand.press(how)
+    assert plt.fignum_exists(hand.board.figure.number)
+    assert hand.board.figure.axes[0].get_yscale() == "linear"
     hand.board.read(0)
     shown = hand.shown()
-    assert not shown.page.any() and not shown.seen.any()
-    assert not shown.passed_on.any() and not shown.bars.any()
+    for numbers in (shown.page, shown.seen, shown.passed_on, shown.bars):
+        assert not numbers.any()
     assert shown.words == ""
     hand.draw(*SEVEN)
     hand.board.read(0)
     assert hand.shown().bars.argmax() == 7
 
 
-def test_the_board_draws_no_line_between_strokes(network):
+def test_the_board_draws_no_line_between_strokes(hand):
     """Nor from outside: the pen is up between strokes, and where it left the page."""
-    hand = Hand(network)
     hand.draw((20, 20), (20, 90))
+    hand.do("motion_notify", (60, 90))
     hand.draw((90, 20), (90, 80))
     hand.do("button_press", (20, 100), 1)
     hand.do("motion_notify", (0, 60), axes=3)
