@@ -10,11 +10,10 @@ Each contender runs in a process of its own, with the number of threads that it 
 take turns, 0.3 seconds each, so that a machine that slows down slows all of them; a figure is the
 median of seven turns. All start from the same parameters and record loss and accuracy at every step
 (scikit-learn the loss only), and full batches must all have the same loss after ten steps, which
-shows that they did the same work. A turn in which another process, or the host of a virtual
-machine, takes more than a tenth of a core does not count; if most are so, there is no table.
+shows that they did the same work. Let nothing else run meanwhile.
 """
 
-import importlib.metadata
+import importlib.util
 import os
 import platform
 import subprocess
@@ -91,8 +90,7 @@ def this_file(pixels, labels, hidden, batch):
     batches = nn.mini_batches(pixels, labels, batch, np.random.default_rng(0))
 
     def gradient_of_step(parameters):
-        X, y = next(batches)
-        return nn.gradient(parameters, X, y)
+        return nn.gradient(parameters, *next(batches))
 
     return ours(gradient_of_step, hidden)
 
@@ -136,16 +134,6 @@ def no_tiles(pixels, labels, hidden, batch):
 # The others.
 
 
-def torch_batches(X, Y, batch):
-    import torch
-
-    while batch == 0:
-        yield X, Y
-    while True:
-        for i in torch.randperm(len(Y)).split(batch):
-            yield X[i], Y[i]
-
-
 def pytorch(pixels, labels, hidden, batch, in_columns=False):
     import torch
     from torch.nn import functional as F
@@ -157,7 +145,8 @@ def pytorch(pixels, labels, hidden, batch, in_columns=False):
         parameters.append(torch.from_numpy(array).requires_grad_())
     W1, b1, W2, b2 = parameters
     optimizer = torch.optim.SGD(parameters, RATE)
-    for x, y in torch_batches(X, Y, batch):
+
+    def step(x, y):
         if in_columns:
             A1 = F.relu(W1 @ x.T + b1)
             scores = (W2 @ A1 + b2).T
@@ -170,7 +159,13 @@ def pytorch(pixels, labels, hidden, batch, in_columns=False):
         optimizer.step()
         right = scores.argmax(dim=1) == y
         right.float().mean().item()
-        yield loss.item()
+        return loss.item()
+
+    while batch == 0:
+        yield step(X, Y)
+    while True:
+        for i in torch.randperm(len(Y)).split(batch):
+            yield step(X[i], Y[i])
 
 
 def pytorch_columns(pixels, labels, hidden, batch):
@@ -210,34 +205,18 @@ def scikit_learn(pixels, labels, hidden, batch):
     from sklearn.neural_network import MLPClassifier
 
     X = rows(pixels)
-    parameters = start(hidden)
-    model = MLPClassifier(
-        (hidden,),
-        solver="sgd",
-        alpha=0,
-        batch_size=len(labels),
-        learning_rate_init=RATE,
-        momentum=0,
-        shuffle=False,
-    )
+    W1, b1, W2, b2 = start(hidden)
+    plain = {"solver": "sgd", "alpha": 0, "momentum": 0, "shuffle": False}
+    sizes = {"batch_size": len(labels), "learning_rate_init": RATE}
+    model = MLPClassifier((hidden,), **plain, **sizes)
     model.partial_fit(X, labels, classes=range(10))  # makes arrays, which we overwrite
-    model.coefs_[0][:] = parameters.W1.T
-    model.coefs_[1][:] = parameters.W2.T
-    model.intercepts_[0][:] = parameters.b1[:, 0]
-    model.intercepts_[1][:] = parameters.b2[:, 0]
+    model.coefs_[0][:] = W1.T
+    model.coefs_[1][:] = W2.T
+    model.intercepts_[0][:] = b1[:, 0]
+    model.intercepts_[1][:] = b2[:, 0]
     while True:
         model.partial_fit(X, labels)
         yield model.loss_
-
-
-def arithmetic(pixels, labels, hidden, batch):
-    """As many products as a step takes with W1, in one product of two square matrices."""
-    multiplications = 2 * len(labels) * hidden * nn.PIXELS  # W1 @ X and dZ1 @ X.T
-    side = round(multiplications ** (1 / 3))
-    A = np.random.default_rng(0).random((side, side), dtype=np.float32)
-    while True:
-        A @ A
-        yield None
 
 
 # The name of a contender: its function, the package that it needs.
@@ -257,9 +236,8 @@ FULL = {
     **MINI,
     "plain NumPy": (plain, "numpy"),
     "JAX": (jax, "jax"),
-    "scikit-learn": (scikit_learn, "scikit-learn"),
+    "scikit-learn": (scikit_learn, "sklearn"),
 }
-ARITHMETIC = {"arithmetic alone": (arithmetic, "numpy")}
 
 
 def work(function, hidden, batch, digits):
@@ -274,7 +252,7 @@ def work(function, hidden, batch, digits):
             next(losses)
             steps += 1
         seconds = (time.perf_counter() - began) / steps
-        print(seconds, time.process_time(), loss, kernels(), sep="\t", flush=True)
+        print(seconds, loss, kernels(), sep="\t", flush=True)
 
 
 def kernels():
@@ -285,105 +263,66 @@ def kernels():
         torch = sys.modules["torch"]
         name = torch.backends.cpu.get_cpu_capability()
         return f"{name}, {torch.get_num_threads()} threads"
-    try:
-        from threadpoolctl import threadpool_info
-    except ImportError:
+    if not importlib.util.find_spec("threadpoolctl"):
         return "threadpoolctl is not installed"
+    from threadpoolctl import threadpool_info
+
     blas = next(library for library in threadpool_info() if library["user_api"] == "blas")
     name = f"{blas['internal_api']} {blas['version']} {blas.get('architecture')}"
     return f"{name}, {blas['num_threads']} to a product"
 
 
-class Contender:
-    """A process that works for a turn when told to, and says how long a step took."""
-
-    def __init__(self, function, hidden, batch, digits):
-        environment = dict(ENVIRONMENT)
-        for name in ENVIRONMENT:
-            if name.startswith("OPENBLAS_"):
-                del environment[name]
-        if sys.argv[1:] == ["avx2"]:
-            environment.update(AVX2)
-        if function in (this_file, only_blocks, only_ink, no_tiles):
-            for name in nn.SETTINGS:  # what the program sets for itself
-                environment[name] = "1"
-        command = [sys.executable, __file__, function.__name__, str(hidden), str(batch)]
-        self.process = subprocess.Popen(
-            [*command, digits],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-        self.processor_time = 0.0
-
-    def milliseconds(self):
-        print(file=self.process.stdin, flush=True)
-        reply = self.process.stdout.readline().rstrip("\n")
-        seconds, used, self.loss, self.kernels = reply.split("\t")
-        self.processor_time = float(used)
-        return 1000 * float(seconds)
-
-
-def busy_with_others(running):
-    """Seconds, since the machine started, that its cores worked for others; 0 if not known."""
-    try:
-        first = Path("/proc/stat").read_text().split("\n")[0]
-    except OSError:
-        return 0
-    user, nice, system, _idle, _waiting, *more = [int(n) for n in first.split()[1:9]]
-    busy = (user + nice + system + sum(more)) / os.sysconf("SC_CLK_TCK")
-    return busy - sum(contender.processor_time for contender in running.values())
+def begin(function, hidden, batch, digits):
+    """Start the process of a contender."""
+    environment = dict(ENVIRONMENT)
+    for name in ENVIRONMENT:
+        if name.startswith("OPENBLAS_"):
+            del environment[name]
+    if sys.argv[1:] == ["avx2"]:
+        environment.update(AVX2)
+    if function in (this_file, only_blocks, only_ink, no_tiles):
+        for name in nn.SETTINGS:  # what the program sets for itself
+            environment[name] = "1"
+    command = [sys.executable, __file__, function.__name__, str(hidden), str(batch)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    return subprocess.Popen([*command, digits], env=environment, **pipes)
 
 
 def compete(contenders, digits, hidden, batch=0):
     """Milliseconds of a step of each contender, the median of its turns, by its name."""
     running = {}
     for name, (function, package) in contenders.items():
-        if installed(package):
-            running[name] = Contender(function, hidden, batch, digits)
-    turns = []
-    for turn in range(10 * ROUNDS):
-        began = time.perf_counter()
-        before = busy_with_others(running)
-        times = {}
-        for name, contender in running.items():
+        if importlib.util.find_spec(package):
+            running[name] = begin(function, hidden, batch, digits)
+    turns = {name: [] for name in running}
+    losses = {}
+    used = {}
+    for turn in range(1 + ROUNDS):  # the first loads, and compiles
+        for name, process in running.items():
             time.sleep(0.2)  # idle threads of the last one may still look for work
-            times[name] = contender.milliseconds()
-        share = busy_with_others(running) - before
-        share /= time.perf_counter() - began
-        if turn > 0 and share < 0.1:  # the first turn loads, and compiles
-            turns.append(times)
-        if len(turns) == ROUNDS:
-            break
-    for contender in running.values():
-        contender.process.communicate()
-    if len(turns) < ROUNDS:
-        raise SystemExit(f"other processes keep {share:.0%} of a core busy: no table")
+            print(file=process.stdin, flush=True)
+            reply = process.stdout.readline().rstrip("\n")
+            seconds, losses[name], used[name] = reply.split("\t")
+            if turn > 0:
+                turns[name].append(1000 * float(seconds))
+    for process in running.values():
+        process.communicate()
     if batch == 0:
-        compare_losses(running)
-    print(f"\nhidden {hidden}, batch {batch or 'full'}", flush=True)
+        compare(losses)
+    print(f"\nhidden {hidden}, batch {batch or 'full'}")
     medians = {}
-    for name, contender in running.items():
-        medians[name] = median(times[name] for times in turns)
-        print(f"{name:24}{medians[name]:8.2f} ms  {contender.kernels}", flush=True)
+    for name, times in turns.items():
+        medians[name] = median(times)
+        print(f"{name:24}{medians[name]:8.2f} ms  {used[name]}", flush=True)
     return medians
 
 
-def compare_losses(running):
-    first = float(next(iter(running.values())).loss)
-    for name, contender in running.items():
+def compare(losses):
+    first = float(next(iter(losses.values())))
+    for name, loss in losses.items():
         # scikit-learn counts no probability below 1e-7, which a wide start has many of
         tolerance = 0.02 if name == "scikit-learn" else 1e-4
-        if contender.loss != "None":
-            assert abs(float(contender.loss) / first - 1) < tolerance, name
-
-
-def installed(package):
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+        assert abs(float(loss) / first - 1) < tolerance, name
 
 
 def print_table(results):
@@ -393,9 +332,8 @@ def print_table(results):
     for name in results[0]:
         cells = [name]
         for result in results:
-            if name in result:
-                ratio = result[name] / result[first]
-                cells.append(f"{result[name]:.2f} ({ratio:.1f})")
+            ratio = result[name] / result[first]
+            cells.append(f"{result[name]:.2f} ({ratio:.1f})")
         print("|", " | ".join(cells), "|")
 
 
@@ -407,28 +345,21 @@ def processor():
             named[name.strip()] = value.strip()
     except OSError:
         return platform.processor()
-    flags = named.get("flags", "").split()
-    features = [name for name in ("avx2", "avx512f") if name in flags]
     family = f"family {named.get('cpu family')}, model {named.get('model')}"
-    return f"{named.get('model name')} ({family}; {', '.join(features)})"
+    return f"{named.get('model name')}, {family}"
 
 
 def main():
     print(f"{processor()}, {os.cpu_count()} cores, {platform.platform()}")
-    print(f"Python {platform.python_version()}")
-    for package in ("numpy", "torch", "jax", "scikit-learn"):
-        print(f"{package} {installed(package)}")
-    if sys.argv[1:] == ["avx2"]:
-        print(f"held to AVX2 by {AVX2}")
+    print(f"Python {platform.python_version()}, {' '.join(sys.argv[1:])}")
     with tempfile.TemporaryDirectory() as folder:
         rng = np.random.default_rng(nn.SEED)
         training, _ = nn.split(*nn.load_digits(nn.DATA), nn.TEST_SIZE, rng)
         digits = Path(folder, "digits.npz")
         np.savez(digits, *training)
         print_table([compete(IDEAS, digits, 10)])
-        full = [compete(FULL | ARITHMETIC, digits, 10)]
-        full += [compete(FULL, digits, hidden) for hidden in (32, 64, 128, 256)]
-        print_table(full)
+        widths = (10, 32, 64, 128, 256)
+        print_table([compete(FULL, digits, hidden) for hidden in widths])
         print_table([compete(MINI, digits, 128, 64), compete(MINI, digits, 256, 128)])
 
 

@@ -17,7 +17,6 @@ import Neural_Network_from_Scratch as nn  # isort: skip  # first: each matrix pr
 
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,30 +26,6 @@ import pytest
 from PIL import Image, ImageOps
 
 SCRIPT = Path(nn.__file__)
-DEFAULT_RUN = pytest.StashKey()
-
-
-def pytest_collection_modifyitems(items):
-    """What needs the default run comes last."""
-    items.sort(key=needs_default_run)
-
-
-def needs_default_run(item):
-    return "default_run" in getattr(item, "fixturenames", ())
-
-
-def pytest_collection_finish(session):
-    """The default run, if a test needs it, begins at once, on a core that the others leave."""
-    needed = any(needs_default_run(item) for item in session.items)
-    if not needed or session.config.option.collectonly:
-        return
-    folder = tempfile.TemporaryDirectory()
-    command = [sys.executable, SCRIPT, "--no-show", "--figures", folder.name]
-    command += ["--save", Path(folder.name, "network.npz")]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
-    process = subprocess.Popen(command, **pipes)
-    session.config.stash[DEFAULT_RUN] = (process, folder)
-    session.config.add_cleanup(process.kill)  # if the tests end before it
 
 
 @pytest.fixture(autouse=True)
@@ -107,14 +82,14 @@ def default(digits):
 
 
 @pytest.fixture(scope="session")
-def default_run(request):
+def default_run(tmp_path_factory):
     """One run of the program with its default options, for all tests that need what it learns.
 
     Holds output (text), folder (with the figures and network.npz) and learnt (Parameters).
     """
-    process, folder = request.config.stash[DEFAULT_RUN]
-    output, errors = process.communicate()
-    assert process.returncode == 0, errors
-    learnt = nn.load_network(Path(folder.name, "network.npz"))
-    yield SimpleNamespace(output=output, folder=Path(folder.name), learnt=learnt)
-    folder.cleanup()
+    folder = tmp_path_factory.mktemp("default")
+    file = folder / "network.npz"
+    command = [sys.executable, SCRIPT, "--no-show", "--figures", folder, "--save", file]
+    output = subprocess.check_output(command, encoding="utf-8")
+    learnt = nn.load_network(file)
+    return SimpleNamespace(output=output, folder=folder, learnt=learnt)

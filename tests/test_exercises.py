@@ -161,28 +161,6 @@ def test_solution(number, reader):
         reader.do(language, content)
 
 
-THIRD_LAYER = dict(FENCED.findall(EXERCISES[11]))["diff"]
-
-
-@pytest.mark.parametrize(
-    ("right", "wrong"),
-    [(" * (activations.ZM > 0)", ""), ("parameters.WM.T @ dZM", "parameters.W2.T @ dZM")],
-)
-def test_the_check_notices_what_exercise_12_says_it_must(reader, right, wrong):
-    assert THIRD_LAYER.count(right) == 1
-    reader.do("diff", THIRD_LAYER.replace(right, wrong))
-    error = re.search(r"gradient check: (.*)", reader.run("python mark.py"))[1]
-    assert float(error) > 1e-3
-
-
-def test_solutions_use_parameters_and_activations_by_name():
-    for _, content in FENCED.findall(PAGE):
-        code = re.sub(r"^-.*\n", "", content, flags=re.M)  # old lines of the script
-        values = r"(parameters|activations|network|start|learnt|(nn\.)?forward\(.*\))"
-        assert not re.search(rf", \w+ = {values}$", code, re.M)
-        assert not re.search(rf"{values}\[", code)
-
-
 def test_decimal_numbers_in_the_text_stand_in_code_or_output_too():
     """Those above the first exercise are for all."""
     for text in [COMMON, *EXERCISES]:
@@ -192,7 +170,7 @@ def test_decimal_numbers_in_the_text_stand_in_code_or_output_too():
         assert decimals <= set(re.findall(r"\d+\.\d+", shown)), text[:40]
 
 
-def test_every_exercise_has_its_parts():
+def test_every_exercise_has_its_parts_and_no_wide_code():
     """Also what GitHub needs to fold a part: a blank line on either side of its content."""
     parts = ["**What to do.**", "**What do you expect?**", "<summary>Solution</summary>"]
     parts += ["**What was seen**", "**How do you know it is right?**"]
@@ -202,16 +180,5 @@ def test_every_exercise_has_its_parts():
         assert places == sorted(places), number
         opened = len(re.findall(r"^<details><summary>.*</summary>\n\n", text, re.M))
         assert opened == text.count("\n\n</details>\n") == text.count("details>") / 2
-
-
-def test_links_and_code_of_the_page():
-    headings = re.findall(r"^#+ (.*)", PAGE, re.M)
-    anchors = [
-        re.sub(r"[^\w -]", "", text).lower().replace(" ", "-") for text in headings
-    ]
-    links = re.findall(r"\]\((?!http)([^)]+)\)", PAGE)
-    assert len(links) > len(EXERCISES)
-    for link in links:
-        assert link[1:] in anchors or (HOME / "docs" / link).exists(), link
     for _, content in FENCED.findall(PAGE):
         assert max(map(len, content.splitlines())) <= 90

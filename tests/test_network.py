@@ -85,16 +85,6 @@ def test_softmax_gives_probabilities_in_order_and_does_not_see_a_shift(Z, shift)
     assert np.allclose(nn.softmax(Z + shift), A, atol=1e-10)
 
 
-def test_start_is_uniform_small_and_of_7960_parameters():
-    parameters = nn.initialize(default_rng(0))
-    values = np.concatenate([P.ravel() for P in parameters])
-    assert [P.size for P in parameters] == [7840, 10, 100, 10]
-    assert values.dtype == np.float32
-    assert -0.5 <= values.min() < -0.499
-    assert 0.499 < values.max() < 0.5
-    assert values.var() == approx(1 / 12, rel=0.05)
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_type_follows_the_parameters(dtype):
     parameters, X, _, Y = example(dtype=dtype)
@@ -214,22 +204,6 @@ def test_the_check_measures_how_wrong_a_gradient_is(monkeypatch, name):
     assert check(parameters, X, Y) == approx(0.001 / 1.001, rel=1e-3)
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        ("b1", np.negative),
-        ("W2", np.multiply, 17),  # no / m
-        ("W2", np.transpose),
-        ("W2", np.multiply, np.nan),
-    ],
-)
-def test_the_check_sees_a_broken_line(monkeypatch, fault):
-    """The program stops unless the error is below 1e-6, which what is no number is not."""
-    wrong_backward(monkeypatch, *fault)
-    parameters, X, _, Y = example()
-    assert not check(parameters, X, Y) < 1e-6
-
-
 @pytest.mark.parametrize("change", [np.ravel, np.transpose, np.sum])
 @pytest.mark.parametrize("name", nn.Parameters._fields)
 def test_the_check_names_a_gradient_of_another_shape(monkeypatch, name, change):
@@ -237,12 +211,6 @@ def test_the_check_names_a_gradient_of_another_shape(monkeypatch, name, change):
     parameters, X, _, Y = example(hidden=3)
     with pytest.raises(ValueError, match=name):
         check(parameters, X, Y)
-
-
-def test_the_check_cannot_see_a_fault_that_loss_and_gradient_share():
-    parameters, X, _, Y = example()
-    off_by_one = np.roll(Y, 1, axis=0)
-    assert check(parameters, X, off_by_one) < 1e-6
 
 
 @pytest.mark.parametrize("ink", [0.1, 1, 200])

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from conftest import photograph
 
 import Neural_Network_from_Scratch as nn
 
 FOLDER = Path(nn.__file__).parent
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
+PAGES = [FOLDER / "README.md", *FOLDER.glob("docs/*.md")]
 
 
 def code_with(words):
@@ -67,11 +68,9 @@ def test_the_algorithm_on_one_screen_is_the_programs(default, monkeypatch, capsy
     assert float(capsys.readouterr().out) == pytest.approx(right, abs=0.002)
 
 
-def test_read_a_picture_from_python(monkeypatch, tmp_path, capsys):
+def test_read_a_picture_from_python(default, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
-    picture = Image.new("L", (200, 200), 255)
-    ImageDraw.Draw(picture).line([(100, 40), (100, 160)], 0, 12)
-    picture.save("photo.jpg")
+    photograph(default.pixels_test[8]).save("photo.jpg")
     nn.save_network(Path("well.npz"), nn.initialize(np.random.default_rng(0)))
     capsys.readouterr()
     names = {}
@@ -96,8 +95,30 @@ def test_pytorch_agrees(default, monkeypatch):
         assert difference.max() < 1e-5 * np.abs(ours).max()
 
 
-def test_it_is_short_and_its_files_are_there():
+def test_it_is_short():
     assert len(README.splitlines()) < 250
-    for target in re.findall(r"\]\((?!http)([^)#]+)", README):
-        assert (FOLDER / target).exists(), target
     assert (FOLDER / "docs" / "board.gif").stat().st_size < 500_000
+
+
+def anchors(page):
+    """What one can link to: the headings of a page, as GitHub writes them."""
+    headings = re.findall(r"^#+ (.*)", page.read_text(encoding="utf-8"), re.M)
+    bare = [re.sub(r"[^\w -]", "", heading).lower() for heading in headings]
+    return [heading.replace(" ", "-") for heading in bare]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\((?!http)([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_every_picture_is_shown_with_words_for_those_who_cannot_see_it():
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    shown = set(re.findall(r"!\[.{20,}\]\((?:docs/)?(\w+\.\w+)\)", text))
+    pictures = [*FOLDER.glob("docs/*.png"), *FOLDER.glob("docs/*.gif")]
+    assert shown == {picture.name for picture in pictures}
