@@ -26,6 +26,7 @@ import pytest
 from PIL import Image, ImageOps
 
 SCRIPT = Path(nn.__file__)
+SOURCE = SCRIPT.read_text(encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +43,32 @@ def photograph(digit, times=6, margin=30, paper=220, ink=40):
     picture = ImageOps.scale(picture.crop(half.getbbox()), times, Image.BICUBIC)
     share = np.pad(picture, margin) / 255
     return Image.fromarray(np.uint8(paper + (ink - paper) * share))
+
+
+def agrees(shown, value, tolerance=0):
+    """Whether a number, as text, is this value, as far as its last digit goes.
+
+    A number such as 2e-10 consists of rounding: it is right within a factor of five.
+    """
+    number = float(shown.replace(",", ""))
+    digits, _, power = shown.partition("e")
+    decimals = len(digits.partition(".")[2])
+    if power and decimals == 0:
+        return value / 5 < number < value * 5
+    if decimals == 0 and abs(value) < 10 and value % 1 != 0:
+        return False  # a small number is not rounded to a whole one
+    unit = 10.0 ** (int(power or 0) - decimals)
+    return abs(number - value) <= max(tolerance, 0.6 * unit)  # a half may go either way
+
+
+def learn(start, X, labels, learning_rate, steps):
+    """What `nn.train` yields in full-batch training on the columns of X, plainly."""
+
+    def of_all(parameters):
+        return nn.gradient(parameters, X, labels)
+
+    with np.errstate(all="ignore"):
+        return list(nn.train(start, of_all, learning_rate, steps))
 
 
 @pytest.fixture(scope="session")

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import SOURCE
 
 import Neural_Network_from_Scratch as nn
 
 HOME = Path(nn.__file__).parent
 SCRIPT = Path(nn.__file__).name
-SOURCE = (HOME / SCRIPT).read_text(encoding="utf-8")
 PAGE = (HOME / "docs" / "Exercises.md").read_text(encoding="utf-8")
 COMMON, *EXERCISES = re.split(r"^## (?=\d+\. )", PAGE, flags=re.M)
 EXERCISES[-1], TEACHER = EXERCISES[-1].split("\n## For a teacher")

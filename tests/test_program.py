@@ -14,7 +14,7 @@ from unittest.mock import Mock, create_autospec
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from conftest import SCRIPT, photograph
+from conftest import SCRIPT, SOURCE, photograph
 from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -23,7 +23,6 @@ from test_exercises import EXERCISES, FENCED, patched
 
 import Neural_Network_from_Scratch as nn
 
-SOURCE = SCRIPT.read_text(encoding="utf-8")
 PROGRESS = re.compile(r"iteration +(\d+)/\d+ +loss (\S+) +train (\S+)% +test (\S+)%")
 ANSWER = re.compile(r"test picture (\d+), a (\d), is read as (\d) \((\d+)%\)")
 READ = re.compile(r"^ +(.+): read as (\d)", re.M)

@@ -9,12 +9,11 @@ from math import e, exp, log, sqrt
 
 import numpy as np
 import pytest
-from conftest import SCRIPT
+from conftest import SOURCE, agrees, learn
 from pytest import approx
 
 import Neural_Network_from_Scratch as nn
 
-SOURCE = SCRIPT.read_text(encoding="utf-8")
 PARTS = SOURCE.split("\n# ## Part ")  # the head is PARTS[0], Part 1 is PARTS[1]
 NUMBER = r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?:e-\d+)?(?!\w)"
 FLOAT32 = 1 + np.finfo(np.float32).precision  # digits
@@ -29,18 +28,6 @@ def as_one_line(text):
     """The text as if its lines were not broken."""
     bare = re.sub(r"^#(?: #)?", "", text, flags=re.M)
     return " ".join(bare.split())
-
-
-def agrees(shown, value, tolerance=0):
-    """Whether a number, as text, is this value, rounded to the decimals that are shown."""
-    number = float(shown.replace(",", ""))
-    if "e" in shown:
-        return value / 5 < number < value * 5
-    decimals = len(shown.partition(".")[2])
-    if decimals == 0 and abs(value) < 10 and value % 1 != 0:
-        return False  # a small number is not rounded to a whole one
-    allowed = max(tolerance, 0.501 / 10**decimals)  # a half may go either way
-    return abs(number - value) <= allowed
 
 
 def stand_in(values, shown, tolerance):
@@ -73,17 +60,13 @@ def said_of_our_2(network, default):
 def without_division(default):
     """Loss in the end, and per cent of the test, if pixels are not divided by 255."""
     X = 255 * nn.to_columns(default.pixels)
-
-    def gradient_of_step(parameters):
-        return nn.gradient(parameters, X, default.labels)
-
-    with np.errstate(all="ignore"):
-        states = list(nn.train(default.start, gradient_of_step, 0.1, 2))
+    states = learn(default.start, X, default.labels, 0.1, 2)
     Z1 = nn.forward(states[2][1], X).Z1
     assert Z1.max() <= 0  # two steps kill all ten neurons: b2 alone learns, these shares
     shares = np.bincount(default.labels) / len(default.labels)
     right = np.mean(default.labels_test == shares.argmax())
-    return [-np.sum(shares * np.log(shares)), 100 * right]
+    loss = -np.sum(shares * np.log(shares))
+    return [loss, 100 * right]
 
 
 @pytest.fixture(scope="module")
@@ -198,24 +181,6 @@ def test_sums_are_right():
         assert agrees(right, eval(left, {**functions})), left
 
 
-def test_what_cells_show_is_what_the_program_computes(default, default_run, first_steps):
-    """The numbers behind #-> in Parts 1, 2 and 5, which the notebook prints."""
-    X = nn.to_columns(default.pixels)
-    end = nn.evaluate(default_run.learnt, X, default.labels)
-    states = [first_steps[step] for step in (0, 10, 100)]
-    states.append((STEPS, default_run.learnt, *end))
-    expected = [*X.shape, 10, len(default.labels), *default.X_test.shape]
-    expected += [*said_of_our_2(default.start, default)]
-    for step, network, loss, fraction in states:
-        expected += [step, loss, 100 * fraction, 2, *said_of_our_2(network, default)]
-    shown = []
-    for line in re.findall(r"^# #-> (.*)$", PARTS[1] + PARTS[2] + PARTS[5], re.M):
-        shown += re.findall(r"\d+\.?\d*", line)
-    assert len(shown) == len(expected)
-    for text, value in zip(shown, expected):
-        assert float(text) == approx(value, abs=0.011 if "." in text else 0.6)
-
-
 # Drawings.
 
 
@@ -241,59 +206,47 @@ def test_array_examples():
     examples = lines(r"     (A(?! =).*?) +is (.*?)(?: {2}.*)?")
     assert len(examples) >= 7
     for left, right in examples:
-        assert np.array_equal(eval(left, {"A": A}), eval(right)), left
+        result = eval(left, {"A": A})
+        assert np.array_equal(result, eval(right)), left
 
 
 def test_the_matrix_product():
     rows = [re.findall(r"\[(.*?)\]", row) for row in lines(r"  +(\[.*\])")]
-    assert [rows[0][1], rows[1][1], rows[2][0]] == ["10", "20", "30"]
-    for weights, _, bias, products, score in rows[:2]:
+    first, second, third = rows
+    assert [first[1], second[1], third[0]] == ["10", "20", "30"]
+    for weights, _, bias, products, score in (first, second):
         W = np.array(weights.split(), int)
         assert W @ [10, 20, 30] + int(bias) == int(score)
         assert eval(products) == int(score)
 
 
-@pytest.fixture(scope="module")
-def tiny():
-    """The numbers and slopes of the tiny network for its first picture, as Part 3 calls them."""
-    X = nn.tiny_X[:, :1]
-    Y = nn.tiny_Y[:, :1]
-    activations = nn.forward(nn.tiny, X)
-    Z1, A1, Z2, A2 = activations
-    slopes = nn.backward(nn.tiny, X, Y, activations)
-    arrays = {"x": X, "Z1": Z1, "a": A1, "z": Z2, "p": A2, "s": np.exp(Z2).sum()}
-    arrays |= {"dz": A2 - Y, "da": nn.tiny.W2.T @ (A2 - Y), "dZ1": slopes.b1}
-    arrays["loss"] = nn.cross_entropy(Z2, Y)
-    for name, P, dP in zip(nn.Parameters._fields, nn.tiny, slopes):
-        arrays[name] = P
-        arrays[f"d{name}"] = dP
-    found = {"exp": exp, "log": log}
-    for name, array in arrays.items():
-        values = np.ravel(array).tolist()
-        names = [name] if len(values) == 1 else [f"{name}_0", f"{name}_1"]
-        found |= zip(names, values)
-    return found
+# The tiny network's numbers and slopes for its first picture, as Part 3 calls them, by hand.
+TINY = {"x": 2, "W1": 1, "b1": -1, "Z1": 1, "a": 1, "W2_0": 0, "W2_1": 1, "b2_0": 1}
+TINY |= {"b2_1": 0, "z_0": 1, "z_1": 1, "s": 2 * e, "p_0": 0.5, "p_1": 0.5}
+TINY |= {"loss": log(2), "dz_0": -0.5, "dz_1": 0.5, "db2_0": -0.5, "db2_1": 0.5}
+TINY |= {"dW2_0": -0.5, "dW2_1": 0.5, "da": 0.5, "dZ1": 0.5, "dW1": 1, "db1": 0.5}
 
 
-def test_the_drawing_of_the_tiny_network(tiny):
+def test_the_drawing_of_the_tiny_network():
     """Every `name = number` on the indented lines of Part 3."""
-    drawing = "".join(re.findall(r"^#     .*", PARTS[3], re.M))
-    pairs = re.findall(rf"(\w+) = ({NUMBER})", drawing)
+    drawing = re.findall(r"^#     .*", PARTS[3], re.M)
+    pairs = re.findall(rf"(\w+) = ({NUMBER})", "".join(drawing))
     assert len(pairs) >= 18
     for name, value in pairs:
-        assert agrees(value, tiny[name]), name
+        assert agrees(value, TINY[name]), name
 
 
-def test_the_steps_back_through_the_tiny_network(tiny):
+def test_the_steps_back_through_the_tiny_network():
     """All sides of every `name = expression = number` in the numbered list."""
     steps = re.search(r"^# 1\. .*?^#$", PARTS[3], re.M | re.S)
-    name = "|".join(tiny)
+    names = {"exp": exp, "log": log, **TINY}
+    name = "|".join(names)
     token = rf"(?:\b(?:{name})\b|\d+(?:\.\d+)?|[-+*/()])"
-    side = rf"{token}(?: ?{token})*"
-    chains = re.findall(rf"{side}(?: = {side})+", as_one_line(steps[0]))
+    sum_of = rf"{token}(?: ?{token})*"
+    chains = re.findall(rf"{sum_of}(?: = {sum_of})+", as_one_line(steps[0]))
     assert len(chains) >= 10
     for chain in chains:
-        first, *others = [eval(part, {**tiny}) for part in chain.split(" = ")]
+        first, *others = [eval(side, names) for side in chain.split(" = ")]
         assert others == approx([first] * len(others), abs=0.005), chain
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import photograph
+from conftest import learn, photograph
 
 import Neural_Network_from_Scratch as nn
 
@@ -20,16 +20,6 @@ def code_with(words):
     blocks = re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)
     (code,) = [block for block in blocks if words in block]
     return code
-
-
-def of_all(default):
-    """The gradient_of_step of plain full-batch training."""
-    X = nn.to_columns(default.pixels)
-
-    def gradient_of_step(parameters):
-        return nn.gradient(parameters, X, default.labels)
-
-    return gradient_of_step
 
 
 def test_every_option_stands_in_the_table_with_its_default(capsys):
@@ -61,7 +51,8 @@ def test_the_algorithm_on_one_screen_is_the_programs(default, monkeypatch, capsy
     monkeypatch.chdir(FOLDER)
     theirs = {}
     exec(code.replace("range(750)", "range(3)"), theirs)
-    *_, (_, ours, _, _) = nn.train(default.start, of_all(default), 0.1, 3)
+    X = nn.to_columns(default.pixels)
+    *_, (_, ours, _, _) = learn(default.start, X, default.labels, 0.1, 3)
     for name, expected in ours._asdict().items():
         assert np.abs(theirs[name] - expected).max() < 1e-5, name
     right = nn.evaluate(ours, default.X_test, default.labels_test)[1]
@@ -88,7 +79,8 @@ def test_pytorch_agrees(default, monkeypatch):
     monkeypatch.chdir(FOLDER)
     theirs = {}
     exec(code.replace("range(750)", "range(1)"), theirs)
-    loss, _, gradients = of_all(default)(default.start)
+    X = nn.to_columns(default.pixels)
+    loss, _, gradients = nn.gradient(default.start, X, default.labels)
     assert theirs["loss"].item() == pytest.approx(loss, rel=1e-5)
     for ours, parameter in zip(gradients, theirs["model"].parameters()):
         difference = np.abs(parameter.grad.numpy() - ours.reshape(parameter.shape))

@@ -12,9 +12,8 @@ from pathlib import Path
 from statistics import mean
 
 import pytest
-from conftest import SCRIPT
+from conftest import SCRIPT, SOURCE
 
-TEXT = SCRIPT.read_text(encoding="utf-8")
 TESTS = sorted(Path(__file__).parent.glob("*.py"))
 NO_CODE = ("COMMENT", "NL", "INDENT", "DEDENT", "ENDMARKER")
 LOOPS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -63,30 +62,30 @@ def is_riddle(node):
 
 
 def test_the_statements_of_the_script_are_short():
-    lengths = {first: count for first, _, count in statements(TEXT)}
+    lengths = {first: count for first, _, count in statements(SOURCE)}
     assert [line for line, count in lengths.items() if count > 30] == []
     assert mean(lengths.values()) <= 11
-    parts = TEXT.split("\n# ## Part ")
+    parts = SOURCE.split("\n# ## Part ")
     assert len(parts) == 11
     for part in parts:
         assert mean(count for _, _, count in statements(part)) <= 12, part[:40]
 
 
 def test_the_script_has_few_riddles():
-    found = {node.lineno for node in ast.walk(ast.parse(TEXT)) if is_riddle(node)}
+    found = {node.lineno for node in ast.walk(ast.parse(SOURCE)) if is_riddle(node)}
     assert len(found) <= 5, sorted(found)
 
 
 def test_no_line_of_the_script_is_wide():
-    rows = TEXT.splitlines()
+    rows = SOURCE.splitlines()
     assert max(map(len, rows)) <= 100
-    for first, last, _ in statements(TEXT):
+    for first, last, _ in statements(SOURCE):
         assert max(map(len, rows[first - 1 : last])) <= 90, first
 
 
 def test_the_algorithm_is_not_long():
     """Parts 1 to 5, with the head: what everybody reads."""
-    before, _ = TEXT.split("# %% [markdown]\n# ## Part 6")
+    before, _ = SOURCE.split("# %% [markdown]\n# ## Part 6")
     assert len(before.rstrip().splitlines()) <= 580
     code = [last - first + 1 for first, last, _ in statements(before)]
     assert sum(code) < 160
