@@ -678,14 +678,15 @@ def plot_neurons(before, after, X, most=20):
     passed_on = forward(after, X).A1
     limit = max(np.abs(change).max(), 1e-9)  # the same up and down, so that white is zero
     colours = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, "origin": "upper"}
-    columns = (min(len(change), most) + 1) // 2
+    count = min(len(change), most)
+    columns = (count + 1) // 2
     figure = plt.figure(figsize=(10.4, 4.4), layout="constrained")
     grid = figure.subplots(2, columns, squeeze=False, subplot_kw=BARE)
-    for i, axes in zip(range(len(change)), grid.flat):
+    for i, axes in zip(range(count), grid.flat):
         image = axes.imshow(change[i].reshape(28, 28), **colours)
         silent = "" if passed_on[i].any() else " never fires"
         axes.set_title(f"{i}{silent}", fontsize=10)
-    figure.suptitle(f"What training changed in {i + 1} of {len(change):,} hidden neurons")
+    figure.suptitle(f"What training changed in {count} of {len(change):,} hidden neurons")
     figure.colorbar(image, ax=grid, shrink=0.8, label="change of weight")
     return figure
 
@@ -913,7 +914,7 @@ class Answer:
         self.words = answer.text(4.5, 108, "", ha="center")  # above the bars
         self.artists = [self.seen, self.passed_on, self.words, *self.bars]
         page.set(title="what the network sees", xticks=[], yticks=[])
-        hidden.set(title="hidden neurons pass on", ylim=(0, 1.05), yticks=[])
+        hidden.set(title="hidden neurons pass on", yticks=[])
         hidden.locator_params(axis="x", integer=True)  # whole numbers of neurons
         answer.set(title="its answer in %", ylim=(0, 120), yticks=[0, 50, 100])
         answer.set_xticks(range(CLASSES))
@@ -933,6 +934,8 @@ class Answer:
         self.words.set_text(words)
         self.seen.set_data(pixels.reshape(28, 28))
         self.passed_on.set_data(A1 / largest)  # the largest is drawn as 1
+        lowest = min(0, A1.min() / largest)  # below 0 for tanh, say
+        self.passed_on.axes.set_ylim(lowest, 1.05)
         for digit, bar in enumerate(self.bars):
             colour = ORANGE if digit == likeliest else BLUE
             bar.set(height=100 * probabilities[digit], color=colour)

@@ -165,6 +165,7 @@ def test_stencils_are_what_training_changed(hidden, origin):
         figure = nn.plot_neurons(before, after, X)
     shown = with_pictures(figure)
     assert len(shown) == min(hidden, 20)
+    assert len(with_pictures(nn.plot_neurons(before, after, X, most=3))) == min(hidden, 3)
     for axes, change in zip(shown, after.W1 - before.W1):
         assert np.array_equal(on_screen(axes), change.reshape(28, 28))
     title = figure.get_suptitle()

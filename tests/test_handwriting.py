@@ -410,6 +410,15 @@ def test_the_board_reads_its_page(network, hand):
         assert any(artist.axes is axes for artist in artists)
 
 
+def test_the_board_shows_what_an_activation_below_zero_passes_on(monkeypatch, hand):
+    monkeypatch.setattr(nn, "relu", np.tanh)  # an exercise
+    hand.draw(*SEVEN)
+    hand.board.read(0)
+    lowest, highest = hand.board.figure.axes[2].get_ylim()
+    passed_on = hand.shown().passed_on
+    assert lowest <= passed_on.min() < 0 and passed_on.max() <= highest
+
+
 @pytest.mark.parametrize("how", ["right click", "x", "q", "l"])
 def test_the_board_is_wiped_and_shows_no_bars(how, hand):
     """By a right click or any key; Matplotlib's q would close the window, l change an axis."""
