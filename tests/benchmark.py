@@ -16,6 +16,7 @@ shows that they did the same work. Let nothing else run meanwhile.
 import importlib.util
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -338,15 +339,12 @@ def print_table(results):
 
 
 def processor():
-    named = {}
-    try:
-        for line in Path("/proc/cpuinfo").read_text().split("\n"):
-            name, _, value = line.partition(":")
-            named[name.strip()] = value.strip()
-    except OSError:
-        return platform.processor()
-    family = f"family {named.get('cpu family')}, model {named.get('model')}"
-    return f"{named.get('model name')}, {family}"
+    """Its name, where the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    names = []
+    if cpuinfo.exists():
+        names = re.findall(r"^model name\s*: (.*)", cpuinfo.read_text(), re.M)
+    return names[0] if names else platform.processor()
 
 
 def main():

@@ -251,19 +251,6 @@ def test_the_check_sees_small_slopes_but_no_rounding(monkeypatch, sure, limit):
 # Part 5.
 
 
-def test_gradient_is_evaluate_and_backward_and_evaluate_never_goes_backward(monkeypatch):
-    parameters, X, labels, Y = example()
-    expected = our_gradient(parameters, X, Y)
-    loss, fraction, slopes = nn.gradient(parameters, X, labels)
-    assert type(loss) is type(fraction) is float
-    assert loss == our_loss(parameters, X, Y)
-    answers = nn.forward(parameters, X).A2.argmax(axis=0)
-    assert fraction == np.mean(answers == labels)
-    assert_close(slopes, expected, tolerance=0)
-    monkeypatch.delattr(nn, "backward")
-    assert nn.evaluate(parameters, X, labels) == (loss, fraction)
-
-
 def test_train_yields_what_is_before_each_step_and_after_the_last():
     parameters, X, labels, _ = example()
     before = [P.copy() for P in parameters]

@@ -27,7 +27,6 @@ PROGRESS = re.compile(r"iteration +(\d+)/\d+ +loss (\S+) +train (\S+)% +test (\S
 ANSWER = re.compile(r"test picture (\d+), a (\d), is read as (\d) \((\d+)%\)")
 READ = re.compile(r"^ +(.+): read as (\d)", re.M)
 FINAL = re.compile(r"final test accuracy: (\S+)% \((\d+) of ([\d,]+)\)")
-DEFAULTS = dict(seed=1, hidden=10, batch_size=None, learning_rate=0.1, iterations=20)
 FIGURES = ["training", "predictions", "neurons"]
 NETWORK = nn.initialize(np.random.default_rng(0))
 
@@ -91,30 +90,32 @@ def one_error(result):
     return line
 
 
-def by_hand(few, start=None, test=None, module=nn, init=nn.initialize, **others):
-    """What Parts 1 to 5 and 9 come to, plainly: `gradient` on all columns of a step at once."""
-    seed, hidden, batch_size, learning_rate, iterations = (DEFAULTS | others).values()
-    rng = np.random.default_rng(seed)
+def by_hand(few, words="", start=None, test=None, module=nn):
+    """What Parts 1 to 5 and 9 come to with these options, plainly: `gradient` on all columns."""
+    options = nn.parse_options(words.split())
+    rng = np.random.default_rng(options.seed)
     training = few
     if test is None:
         training, test = nn.split(*few, len(few[1]) // 10, rng)
-    parameters = start or init(rng, hidden=hidden)
+    if start is None:
+        draw = module.initialize_he if options.init == "he" else module.initialize
+        start = draw(rng, hidden=options.hidden or 10)
     everything = (nn.to_columns(training[0]), training[1])
     batches = repeat(everything)
-    if batch_size:
-        batches = nn.mini_batches(*training, batch_size, rng)
+    if options.batch_size:
+        batches = nn.mini_batches(*training, options.batch_size, rng)
 
     def of_step(parameters):
         return module.gradient(parameters, *next(batches))
 
     networks = []
     history = []
-    steps = module.train(parameters, of_step, learning_rate, iterations)
+    steps = module.train(start, of_step, options.learning_rate, options.iterations)
     for step, parameters, loss, fraction in steps:
         networks.append(parameters)
         history.append((step, loss, fraction))
     told = list(history)
-    history[-1] = (iterations, *module.evaluate(parameters, *everything))
+    history[-1] = (step, *module.evaluate(parameters, *everything))
     return SimpleNamespace(
         networks=networks, history=history, told=told, test=test, module=module
     )
@@ -177,27 +178,26 @@ def test_the_default_run_learns_to_read(default_run, default):
         assert plt.imread(default_run.folder / f"{name}.png").size > 300_000
 
 
-@pytest.mark.parametrize(
-    ("words", "same"),
-    [
-        ("", {}),
-        ("--iterations 0", {"iterations": 0}),
-        ("--iterations 150", {"iterations": 150}),  # not each is told or tested
-        ("--batch-size 50", {"batch_size": 50}),
-        ("--learning-rate 0.3", {"learning_rate": 0.3}),
-        ("--hidden 20", {"hidden": 20}),  # too many for tiles
-        ("--seed 5", {"seed": 5}),
-        ("--hidden 1 --seed 3", {"hidden": 1, "seed": 3}),  # silent on the test, not dead
-        ("--init he", {"init": nn.initialize_he}),
-    ],
-)
-def test_an_option_does_what_the_functions_do(program, few, tmp_path, words, same):
+OPTIONS = """--iterations 20
+    --iterations 0
+    --iterations 150
+    --iterations 20 --batch-size 50
+    --iterations 20 --learning-rate 0.3
+    --iterations 20 --hidden 20
+    --iterations 20 --seed 5
+    --iterations 20 --hidden 1 --seed 3
+    --iterations 20 --init he"""
+
+
+@pytest.mark.parametrize("words", OPTIONS.splitlines())
+def test_an_option_does_what_the_functions_do(program, few, tmp_path, words):
+    """Of 150 steps not each is tested; one neuron is silent on all test pictures, not dead."""
     file = tmp_path / "learnt"  # a name that np.savez by itself would change
-    expected = by_hand(few, **same)
-    compare(program(f"--iterations 20 {words} --save", file), expected)
+    compare(program(f"{words} --save", file), by_hand(few, words))
     learnt = nn.load_network(file)
-    assert agree(learnt, expected.networks[-1])
-    assert agree(learnt, by_hand(few).networks[-1]) == (same == {})
+    assert agree(learnt, by_hand(few, words).networks[-1])
+    usual = by_hand(few, "--iterations 20").networks[-1]
+    assert agree(learnt, usual) == (words == "--iterations 20")
 
 
 def test_the_options_for_files(program, few, digits, tmp_path, drawings):
@@ -207,16 +207,16 @@ def test_the_options_for_files(program, few, digits, tmp_path, drawings):
     table = write_table(tmp_path / "learn.csv", *learn)
     table_test = write_table(tmp_path / "test.csv", *test)
     result = program("--iterations 20 --data", table, "--test-data", table_test)
-    compare(result, by_hand(learn, test=test))
+    compare(result, by_hand(learn, "--iterations 20", test=test))
     first = tmp_path / "first.npz"
     folder = tmp_path / "new" / "folder"
     result = program("--iterations 10 --figures", folder, "--save", first)
     assert list(result.saved) == [folder / f"{name}.png" for name in FIGURES]
     assert folder.is_dir()
     assert agree(result.shown[0], nn.load_network(first))
-    start = by_hand(few, iterations=10).networks[-1]
+    start = by_hand(few, "--iterations 10").networks[-1]
     result = program("--iterations 10 --no-show --load", first)
-    compare(result, by_hand(few, start, iterations=10))
+    compare(result, by_hand(few, "--iterations 10", start))
     assert result.shown == []
     nothing = ("--iterations 0 --data none --load", first)  # nothing to learn from
     assert program(*nothing, "--digit", *drawings).status == 0
@@ -286,15 +286,14 @@ def test_a_second_hidden_layer(program, few, tmp_path, drawings):
     blocks = dict(FENCED.findall(exercise))
     deep = module_of(tmp_path, patched(blocks["diff"]))
     file = tmp_path / "deep.npz"
-    words = "--init he --batch-size 50 --iterations 5 --save"
-    result = program(words, file, "--digit", *drawings, module=deep, draw=True)
+    words = "--init he --batch-size 50 --iterations 5"
+    result = program(words, "--save", file, "--digit", *drawings, module=deep, draw=True)
     assert (result.status, result.errors, len(result.saved)) == (0, "", 4)
     learnt = deep.load_network(file)
     assert learnt.WM.shape == (10, 10)
-    options = {"init": deep.initialize_he, "batch_size": 50, "iterations": 5}
-    assert agree(learnt, by_hand(few, module=deep, **options).networks[-1])
+    assert agree(learnt, by_hand(few, words, module=deep).networks[-1])
     again = program("--iterations 5 --load", file, "--digit", *drawings, module=deep)
-    compare(again, by_hand(few, learnt, module=deep, iterations=5))
+    compare(again, by_hand(few, "--iterations 5", learnt, module=deep))
     assert len(READ.findall(again.output)) == 3
     board = deep.DrawingBoard(learnt)
     board.page.paste(255, (50, 20, 60, 90))
@@ -318,7 +317,7 @@ def test_a_line_that_a_reader_changes_is_learnt_with(program, few, tmp_path, lin
     """Also if Part 8 knows nothing of it: in the last, a blank pixel is not 0 any more."""
     module = changed(tmp_path, *lines)
     result = program("--iterations 20", module=module)
-    compare(result, by_hand(few, module=module))
+    compare(result, by_hand(few, "--iterations 20", module=module))
     assert ("Part 8 does not know" in result.output) == (lines == CHANGES[-1])
 
 
@@ -429,7 +428,7 @@ def test_ctrl_c_keeps_what_was_learnt(program, monkeypatch, few, tmp_path, words
     monkeypatch.setattr(nn, "train", interrupted)
     file = tmp_path / "learnt.npz"
     result = program(f"--iterations 10000 {words} --save", file)
-    expected = by_hand(few, iterations=30, batch_size=50 if words else None)
+    expected = by_hand(few, f"--iterations 30 {words}")
     compare(result, expected)
     assert re.search(r"stopped.*\b30\b", result.output)
     assert agree(nn.load_network(file), expected.networks[-1])

@@ -1,4 +1,4 @@
-"""Plain before short: few tokens in a statement, few riddles, no wide lines, Parts 1 to 5 short.
+"""Plain before short: few tokens in a statement, few riddles, Parts 1 to 5 short.
 
 And importing the script changes nothing in the process but what its first cell explains.
 """
@@ -76,13 +76,6 @@ def test_the_script_has_few_riddles():
     assert len(found) <= 5, sorted(found)
 
 
-def test_no_line_of_the_script_is_wide():
-    rows = SOURCE.splitlines()
-    assert max(map(len, rows)) <= 100
-    for first, last, _ in statements(SOURCE):
-        assert max(map(len, rows[first - 1 : last])) <= 90, first
-
-
 def test_the_algorithm_is_not_long():
     """Parts 1 to 5, with the head: what everybody reads."""
     before, _ = SOURCE.split("# %% [markdown]\n# ## Part 6")
@@ -95,7 +88,6 @@ def test_the_algorithm_is_not_long():
 def test_tests_are_plain(path):
     text = path.read_text(encoding="utf-8")
     assert mean(count for _, _, count in statements(text)) <= 12
-    assert max(map(len, text.splitlines())) <= 100
 
 
 BEFORE_AND_AFTER = """
