@@ -1002,23 +1002,23 @@ class DrawingBoard:
 # %% [markdown]
 # ## Part 8: Everything else is efficiency
 # This part finds what `gradient` finds, up to rounding, only sooner: you may go on with Part 9. A
-# full-batch step of Part 5 takes 64 ms if NumPy shares out each product to two cores with AVX-512,
+# full-batch step of Part 5 takes 42 ms if NumPy shares out each product to two cores with AVX-512,
 # instructions that some processors have for 16 numbers at once (tests/benchmark.py). Four ideas,
 # one upon the other:
-# - *Blocks*, 63 ms. The gradient is a sum over examples (eq. 44). So each core has a *thread*, a
+# - *Blocks*, 35 ms. The gradient is a sum over examples (eq. 44). So each core has a *thread*, a
 #   worker within the program, that takes the next 3,072 pictures again and again. The results are
 #   added up in the order of the blocks: for a computer (0.1 + 0.2) + 0.3 is 0.6000000000000001, and
 #   0.1 + (0.2 + 0.3) is 0.6, so in another order the last bits would change from run to run. (NumPy
 #   could share out each product itself, but cores in one product wait for each other: that is why
 #   the head gives it one core.)
-# - *Blank pixels*, 47 ms. A pixel that is blank in a whole block adds exactly nothing, to Z1 and
+# - *Blank pixels*, 27 ms. A pixel that is blank in a whole block adds exactly nothing, to Z1 and
 #   to dW1 (eq. 45). Pictures whose ink begins and ends at about the same column of the page come
 #   into the same block: so 39 % of all pixels are left out.
-# - *Bytes*, 47 ms: no sooner on this machine, but in a quarter of the memory. A pixel fits into one
-#   byte, float32 takes four. So a core turns a block into float32 just before it needs it, in a
-#   piece of memory that it keeps, its desk: a new one each time would cost more than the work. W1
-#   is divided by 255, not the pixels.
-# - *Tiles*, 30 ms. OpenBLAS, which multiplies for NumPy, first copies a large matrix into a better
+# - *Bytes*, 26 ms: hardly sooner, but in a quarter of the memory. A pixel fits into one byte,
+#   float32 takes four. So a core turns a block into float32 just before it needs it, in a piece of
+#   memory that it keeps, its desk: a new one each time would cost more than the work. W1 is divided
+#   by 255, not the pixels.
+# - *Tiles*, 18 ms. OpenBLAS, which multiplies for NumPy, first copies a large matrix into a better
 #   order. For ten rows that costs more than the product. Small matrices it takes as they are, if
 #   the processor has AVX-512: so give it 64 pictures at a time. (Without, it gains nothing.)
 
