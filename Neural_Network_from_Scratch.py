@@ -736,7 +736,7 @@ SIDE = 200  # pixels: the longer side of a picture while its digit is looked for
 
 
 def open_picture(path):
-    """Open a picture as a person would see it: upright, on white, in grey.
+    """Open a picture as a person would see it: upright, on paper, in grey.
 
     Returns a Pillow image of mode "L", 0 black to 255 white, its longer side SIDE pixels.
     Raises OSError if it is no picture.
@@ -747,8 +747,8 @@ def open_picture(path):
     if picture.mode.startswith("I"):  # 16 bits, 0 to 65535
         picture = Image.fromarray(np.uint8(np.asarray(picture) / 257))
     picture = picture.convert("RGBA")  # A says how opaque a pixel is
-    white = Image.new("RGBA", picture.size, "white")
-    grey = Image.alpha_composite(white, picture).convert("L")
+    paper = Image.new("RGBA", picture.size, "silver")  # shows dark ink, and white ink too
+    grey = Image.alpha_composite(paper, picture).convert("L")
     return ImageOps.contain(grey, (SIDE, SIDE))
 
 
