@@ -49,13 +49,14 @@ def ten(default, network):
 # Files
 
 
-@pytest.mark.parametrize("kind", ["P", "CMYK", "I;16", "transparent", "negative"])
+@pytest.mark.parametrize("kind", ["P", "CMYK", "I;16", "black", "white", "negative"])
 def test_every_kind_of_picture_is_read_alike(kind, ten):
+    """Black and white are inks on a page that is transparent."""
     grey = photograph(ten[2], paper=180, ink=90)
     if kind == "I;16":  # up to 65,535: even the ink is far above 255
         picture = Image.fromarray(250 * np.asarray(grey, np.uint16))
-    elif kind == "transparent":  # where it is, the colour does not matter
-        picture = Image.new("RGBA", grey.size, "black")
+    elif kind in ("black", "white"):
+        picture = Image.new("RGBA", grey.size, kind)
         picture.putalpha(photograph(ten[2], paper=0, ink=255))
     elif kind == "negative":
         picture = ImageOps.invert(grey)
@@ -155,9 +156,7 @@ def test_pale_ends_of_a_digit_that_reaches_the_edges_are_kept():
     cross = np.zeros((120, 120), np.uint8)  # it fills its picture
     cross[55:65] = cross[:, 55:65] = 80
     cross[30:90, 55:65] = cross[55:65, 30:90] = 200
-    bar = np.zeros(
-        (120, 120), np.uint8
-    )  # it touches one edge, and nothing frees it there
+    bar = np.zeros_like(cross)  # it touches one edge, and nothing frees it there
     bar[:60, 55:65] = 200
     bar[60:100, 55:65] = 80
     for ink in (cross, bar):
@@ -214,7 +213,10 @@ def test_what_is_read_is_told_and_shown_beside_its_picture(
         assert lines[i].strip() == f"{paths[i]}: {words}{more}"
         assert original.get_title() == paths[i].name
         opened = ImageOps.contain(pictures[i], (nn.SIDE, nn.SIDE))
-        assert np.array_equal(original.images[0].get_array(), opened)
+        image = original.images[0]
+        assert np.array_equal(image.get_array(), opened)
+        assert image.origin == "upper"
+        assert image.to_rgba([0, 255])[:, 0].tolist() == [0, 1]  # black, white
     assert "read as 7" in lines[1]  # the middle one
     shrug = nn.Parameters(*[0 * P for P in network])
     nn.read_handwriting(paths, shrug)
