@@ -173,6 +173,13 @@ def test_mathematics_is_in_the_form_that_github_renders():
         assert not set(refused) & set("".join(formulas)), line
 
 
+def test_pictures_can_be_drawn(default, monkeypatch, tmp_path):
+    for draw in (figures.draw_network, figures.draw_relu, figures.draw_parabola):
+        assert draw().axes
+    monkeypatch.setattr(figures, "STROKE", "34 40  72 42")
+    figures.save_film(default.start, tmp_path / "board.gif")
+
+
 # The numbers that the paper quotes.
 
 

@@ -76,6 +76,7 @@ def test_the_algorithm_is_not_long():
     """Parts 1 to 5, with the head: what everybody reads."""
     before, _ = SOURCE.split("# %% [markdown]\n# ## Part 6")
     assert len(before.rstrip().splitlines()) <= 580
+    assert len(lengths(before)) < 150  # statements: most of it is prose
 
 
 @pytest.mark.parametrize("path", TESTS, ids=[path.name for path in TESTS])
