@@ -33,53 +33,38 @@ COMMANDS = (
 def table():
     for command in COMMANDS:
         results = [measure(seed, command.split()) for seed in SEEDS]
-        mean = np.mean(results, axis=0)
+        train, test, seconds = np.mean(results, axis=0)
         deviation = np.std(results, axis=0, ddof=1)
-        train = f"{mean[0]:.1f} ± {deviation[0]:.1f}"
-        test = f"{mean[1]:.1f} ± {deviation[1]:.1f}"
-        print(f"| `{command}` | {train} | {test} | {mean[2]:.1f} s |", flush=True)
+        row = f"| `{command}` | {train:.1f} ± {deviation[0]:.1f}"
+        print(f"{row} | {test:.1f} ± {deviation[1]:.1f} | {seconds:.1f} s |", flush=True)
 
 
 def choose():
-    everything = nn.load_digits(nn.DATA)
-    tested = np.zeros(len(everything[1]), bool)
+    pixels, labels = nn.load_digits(nn.DATA)
+    others = np.arange(len(labels))
     for seed in SEEDS:
-        rows = np.arange(len(tested)), everything[1]
+        rows = (np.arange(len(labels)), labels)
         _, (test, _) = nn.split(*rows, nn.TEST_SIZE, np.random.default_rng(seed))
-        tested[test] = True
-    others = [part[~tested] for part in everything]
-    print(f"{len(others[1]):,} pictures are no test pictures")
+        others = np.setdiff1d(others, test)
+    print(f"{len(others):,} pictures are no test pictures")
     for rate in (0.1, 0.2, 0.3, 0.5, 1.0):
-        scores = []
-        for seed in (100, 101, 102):
-            rng = np.random.default_rng(seed)
-            (pixels, labels), held_out = nn.split(*others, 5000, rng)
-            learnt = learn_well(pixels, labels, rng, rate)
-            scores.append(100 * share_right(learnt, *held_out))
+        digits = (pixels[others], labels[others])
+        scores = [held_out_score(*digits, rate, seed) for seed in (100, 101, 102)]
         spread = np.std(scores, ddof=1)
-        print(
-            f"learning rate {rate}: held out {np.mean(scores):.2f} % (+- {spread:.2f})",
-            flush=True,
-        )
+        result = f"held out {np.mean(scores):.2f} % (+- {spread:.2f})"
+        print(f"learning rate {rate}: {result}", flush=True)
 
 
-def learn_well(pixels, labels, rng, learning_rate, hidden=256, epochs=20):
-    """Parameters after so many epochs of mini-batches of 128, from He's start."""
-    batches = nn.mini_batches(pixels, labels, 128, rng)
-    start = nn.initialize_he(rng, hidden=hidden)
-
-    def gradient_of_step(parameters):
-        X, y = next(batches)
-        return nn.gradient(parameters, X, y)
-
-    steps = epochs * len(labels) // 128
-    for _, learnt, _, _ in nn.train(start, gradient_of_step, learning_rate, steps):
+def held_out_score(pixels, labels, learning_rate, seed):
+    """Per cent right of 5,000 pictures after 20 epochs of mini-batches of 128 of the others."""
+    rng = np.random.default_rng(seed)
+    training, (pixels_held, labels_held) = nn.split(pixels, labels, 5000, rng)
+    start = nn.initialize_he(rng, hidden=256)
+    of_batch = nn.choose_gradient(start, *training, 128, rng)
+    steps = 20 * len(training[1]) // 128
+    for _, learnt, _, _ in nn.train(start, of_batch, learning_rate, steps):
         pass
-    return learnt
-
-
-def share_right(parameters, pixels, labels):
-    return nn.evaluate(parameters, nn.to_columns(pixels), labels)[1]
+    return 100 * nn.evaluate(learnt, nn.to_columns(pixels_held), labels_held)[1]
 
 
 if __name__ == "__main__":

@@ -20,22 +20,18 @@ def measure(seed, options):
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, SCRIPT, "--no-show", "--figures", folder]
         command += ["--seed", str(seed), *options]
-        result = subprocess.run(command, capture_output=True, text=True, check=True)
-    train = re.search(r"final training accuracy: ([0-9.]+)%", result.stdout)[1]
-    test = re.search(r"final test accuracy: ([0-9.]+)%", result.stdout)[1]
-    seconds = re.findall(r"iteration .* ([0-9.]+) s\n", result.stdout)[-1]
+        output = subprocess.check_output(command, encoding="utf-8")
+    train, test = re.findall(r"final \w+ accuracy: ([0-9.]+)%", output)
+    seconds = re.findall(r"iteration .* ([0-9.]+) s\n", output)[-1]
     return float(train), float(test), float(seconds)
 
 
 def main(seeds="20", *options):
     results = []
     for seed in range(int(seeds)):
-        train, test, seconds = measure(seed, options)
-        results.append((train, test))
-        print(
-            f"seed {seed:2}   train {train:.1f} %   test {test:.1f} %   {seconds:.1f} s",
-            flush=True,
-        )
+        results.append(measure(seed, options))
+        line = "seed {:2}   train {:.1f} %   test {:.1f} %   {:.1f} s"
+        print(line.format(seed, *results[-1]), flush=True)
     for name, values in zip(("train", "test"), np.transpose(results)):
         spread = f"standard deviation {values.std(ddof=1):.1f}"
         span = f"range {values.min():.1f} to {values.max():.1f} %"

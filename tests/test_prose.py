@@ -16,10 +16,6 @@ import Neural_Network_from_Scratch as nn
 
 PARTS = SOURCE.split("\n# ## Part ")  # the head is PARTS[0], Part 1 is PARTS[1]
 NUMBER = r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?:e-\d+)?(?!\w)"
-FLOAT32 = 1 + np.finfo(np.float32).precision  # digits
-FLOAT64 = 1 + np.finfo(np.float64).precision
-TWO = np.eye(10)[2]  # one-hot
-EXP = [exp(1), exp(2), exp(3)]
 STEPS = nn.parse_options([]).iterations
 P = 1 / (1 + e)  # of class 1, for the second picture of the tiny network
 
@@ -30,16 +26,66 @@ def as_one_line(text):
     return " ".join(bare.split())
 
 
-def stand_in(values, shown, tolerance):
-    """Whether the numbers shown, as texts, hold these values side by side."""
-    for first in range(len(shown) - len(values) + 1):
-        pairs = zip(shown[first:], values)
-        if all(agrees(text, value, tolerance) for text, value in pairs):
-            return True
+# The numbers in sentences.
+
+
+def is_said(part, words, values, tolerance=0):
+    """Whether numbers near these words of a Part, within 250 characters, are these values.
+
+    All of them, side by side. `tolerance` is how far they may be off, if more than by rounding.
+    """
+    text = as_one_line(PARTS[part])
+    for place in re.finditer(words, text, re.I):
+        near = text[max(0, place.start() - 250) : place.end() + 250]
+        shown = re.findall(NUMBER, near)
+        while len(shown) >= len(values):
+            if all(agrees(shown[i], v, tolerance) for i, v in enumerate(values)):
+                return True
+            del shown[0]
     return False
 
 
-# The numbers in sentences.
+@pytest.mark.parametrize(
+    ("part", "words", "values"),
+    [
+        (0, "picture", [nn.PIXELS]),
+        (0, "steps", [STEPS]),
+        (1, "table", [42_000, nn.PIXELS]),
+        (1, "column", [400, 14, 28, 8]),
+        (1, "one-hot", np.eye(10)[2]),
+        (1, "float64", [7, 16]),
+        (2, "parameters", [7960]),
+        (
+            2,
+            "softmax",
+            [1, 2, 3, 1, 2, 3, e, e**2, e**3, e + e**2 + e**3, 0.09, 0.24, 0.67],
+        ),
+        (2, "point", [e]),
+        (3, "halving", [1, 0, log(2)]),
+        (3, "chances", [1, 10, log(10), 1, 1000, log(1000)]),
+        (3, "gradient", [7960]),
+        (3, "nudge", [1, 3, 9, 3]),
+        (3, "nudge", [18, 1.001, (3 * 1.001) ** 2]),
+        (3, "meet", [6, 2, 3]),
+        (3, "together", [12, 1.001, 6 * 1.001**2]),
+        (3, "second picture", [1 - P, P, 1 - P, P - 1]),
+        (3, "tiny", [-0.5, 1 - P, 0.5, P - 1, 1, 0, 2, -0.25, 0.25]),
+        (3, "tiny", [0, 1, -0.5, 0.5]),
+        (3, "float32", [np.finfo(np.float32).smallest_subnormal]),
+        (4, "digits", [16, 16 - 5, 7, 7 - 5]),
+        (5, "full batch", [42_000 - nn.TEST_SIZE]),
+        (9, "epochs", [6420 * 128 / 41_000]),
+    ],
+)
+def test_numbers_near_words_are_right(part, words, values):
+    """If words are gone, mend the row with the sentence."""
+    assert is_said(part, words, values)
+
+
+@pytest.fixture
+def two(default):
+    """Which test picture our 2 is."""
+    return (default.labels_test == 2).argmax()
 
 
 def percent_right(network, default):
@@ -47,125 +93,41 @@ def percent_right(network, default):
     return 100 * fraction
 
 
-def our_2(default):
-    """Which test picture it is."""
-    return int((default.labels_test == 2).argmax())
+def test_numbers_of_the_start(default, two):
+    m = len(default.labels)
+    said = nn.forward(default.start, default.X_test).A2[:, two]
+    p = said[2]
+    X = nn.to_columns(default.pixels)
+    loss, _ = nn.evaluate(default.start, X, default.labels)
+    blocks = nn.make_blocks(default.pixels, default.labels)
+    kept = sum(pixels.size for pixels, _, _ in blocks)
+    assert is_said(1, "aside", [m, nn.TEST_SIZE, 2, 2, two])
+    assert is_said(2, "random", [said.argmax(), 100 * said.max()])
+    assert is_said(3, "untrained", [p, p, -log(p)])
+    assert is_said(3, "untrained", [loss, log(10)])
+    assert is_said(3, "said minus wanted", said - np.eye(10)[2])
+    blank = 1 - kept / default.pixels.size
+    assert is_said(8, "blank", [100 * blank])
 
 
-def said_of_our_2(network, default):
-    A2 = nn.forward(network, default.X_test).A2
-    return A2[:, our_2(default)]
+def test_after_100_steps_a_larger_learning_rate_is_ahead(default):
+    *_, (_, slow, _, _) = default.after(default.start, 0.01, 100)
+    *_, (_, quick, _, _) = default.after(default.start, 0.1, 100)
+    slowly = percent_right(slow, default)
+    quickly = percent_right(quick, default)
+    assert is_said(5, "learning rate", [100, 0.01, slowly, 0.1, quickly])
 
 
-def without_division(default):
-    """Loss in the end, and per cent of the test, if pixels are not divided by 255."""
+def test_without_division_by_255_two_steps_kill_all_neurons(default):
+    """Then b2 alone learns: how often each digit comes."""
     X = 255 * nn.to_columns(default.pixels)
     states = learn(default.start, X, default.labels, 0.1, 2)
-    Z1 = nn.forward(states[2][1], X).Z1
-    assert Z1.max() <= 0  # two steps kill all ten neurons: b2 alone learns, these shares
+    _, learnt, _, _ = states[2]
+    assert nn.forward(learnt, X).Z1.max() <= 0
     shares = np.bincount(default.labels) / len(default.labels)
-    right = np.mean(default.labels_test == shares.argmax())
     loss = -np.sum(shares * np.log(shares))
-    return [loss, 100 * right]
-
-
-@pytest.fixture(scope="module")
-def first_steps(default):
-    """What `nn.train` yields for the first hundred steps of the default run."""
-    return default.after(default.start, 0.1, 100)
-
-
-@pytest.fixture(scope="module")
-def neuron(default_run, default):
-    """The neuron that adds most to the score of our 2; and what it passes on for each picture."""
-    A1 = nn.forward(default_run.learnt, default.X_test).A1
-    adds = default_run.learnt.W2[2] * A1[:, our_2(default)]
-    return adds.argmax(), A1[adds.argmax()]
-
-
-@pytest.fixture(scope="module")
-def measured(default, default_run, first_steps, neuron):
-    """What the prose says of the default run."""
-    m = len(default.labels)
-    _, passes_on = neuron
-    passes_on_2s = passes_on[default.labels_test == 2].mean()
-    passes_on_9s = passes_on[default.labels_test == 9].mean()
-    said = said_of_our_2(default.start, default)
-    p = said[2]
-    slow = default.after(default.start, 0.01, 100)
-    slowly = percent_right(slow[100][1], default)
-    quickly = percent_right(first_steps[100][1], default)
-    blocks = nn.make_blocks(default.pixels, default.labels)
-    kept = sum(block[0].size for block in blocks)
-    found = {}
-    found["all"] = [m + nn.TEST_SIZE, nn.PIXELS]
-    found["sets"] = [m, nn.TEST_SIZE, 2, 2, our_2(default)]
-    found["answer"] = [said.argmax(), 100 * said.max()]
-    found["loss of our 2"] = [p, p, -log(p)]
-    found["first loss"] = [first_steps[0][2], log(10)]
-    found["column"] = said - TWO
-    found["after 100 steps"] = [100, 0.01, slowly, 0.1, quickly]
-    found["undivided"] = [STEPS, *without_division(default)]
-    found["right"] = [nn.SEED, percent_right(default_run.learnt, default)]
-    found["for our 2"] = [passes_on[our_2(default)]]
-    found["in the mean"] = [passes_on_2s, passes_on_9s]
-    found["blank"] = [100 * (1 - kept / default.pixels.size)]
-    found["epochs"] = [6420 * 128 / m]
-    return found
-
-
-# The number of a Part; words that stand there near some numbers; what these are, side by side, or
-# under which name `measured` returns it; how far they may be off, if more than by rounding.
-@pytest.mark.parametrize(
-    ("part", "words", "values", "tolerance"),
-    [
-        (0, "picture", [nn.PIXELS], 0),
-        (0, "steps", [STEPS], 0),
-        (1, "table", "all", 0),
-        (1, "aside", "sets", 0),
-        (1, "column", [400, 14, 28, 8], 0),
-        (1, "one-hot", TWO, 0),
-        (1, "float64", [FLOAT32, FLOAT64], 0),
-        (2, "parameters", [7960], 0),
-        (2, "softmax", [1, 2, 3, 1, 2, 3, *EXP, sum(EXP), 0.09, 0.24, 0.67], 0),
-        (2, "point", [e], 0),
-        (2, "random", "answer", 0),
-        (3, "halving", [1, 0, log(2)], 0),
-        (3, "chances", [1, 10, log(10), 1, 1000, log(1000)], 0),
-        (3, "untrained", "loss of our 2", 0),
-        (3, "untrained", "first loss", 0),
-        (3, "gradient", [7960], 0),
-        (3, "nudge", [1, 3, 9, 3], 0),
-        (3, "nudge", [18, 1.001, (3 * 1.001) ** 2], 0),
-        (3, "meet", [6, 2, 3], 0),
-        (3, "together", [12, 1.001, 6 * 1.001**2], 0),
-        (3, "second picture", [1 - P, P, 1 - P, P - 1], 0),
-        (3, "said minus wanted", "column", 0),
-        (3, "tiny", [-0.5, 1 - P, 0.5, P - 1, 1, 0, 2, -0.25, 0.25], 0),
-        (3, "tiny", [0, 1, -0.5, 0.5], 0),
-        (3, "float32", [np.finfo(np.float32).smallest_subnormal], 0),
-        (4, "digits", [FLOAT64, FLOAT64 - 5, FLOAT32, FLOAT32 - 5], 0),
-        (5, "full batch", [42_000 - nn.TEST_SIZE], 0),
-        (5, "learning rate", "after 100 steps", 0),
-        (5, "kill", "undivided", 0),
-        (5, "typical", "right", 0.3),
-        (6, "neuron", "for our 2", 0.1),
-        (6, "passes on", "in the mean", 0.1),
-        (8, "blank", "blank", 0),
-        (9, "epochs", "epochs", 0),
-    ],
-)
-def test_numbers_near_words_are_right(part, words, values, tolerance, measured):
-    """They stand within 250 characters. If words are gone, mend the row with the sentence."""
-    if isinstance(values, str):
-        values = measured[values]
-    text = as_one_line(PARTS[part])
-    around = []
-    for place in re.finditer(words, text, re.I):
-        before = text[: place.start()][-250:]
-        after = text[place.end() :][:250]
-        around.append(re.findall(NUMBER, before + after))
-    assert any(stand_in(values, shown, tolerance) for shown in around), list(values)
+    right = np.mean(default.labels_test == shares.argmax())
+    assert is_said(5, "kill", [STEPS, loss, 100 * right])
 
 
 def test_sums_are_right():
@@ -193,11 +155,10 @@ def middle(picture):
     return picture.reshape(28, 28)[5:21, 3:23]
 
 
-def test_the_2_in_figures_is_our_2(default):
-    rows = []
-    for row in middle(default.pixels_test[our_2(default)]).astype(int):
-        figures = [str(9 * ink // 255) if ink else "." for ink in row]
-        rows.append(" ".join(figures))
+def test_the_2_in_figures_is_our_2(default, two):
+    ink = middle(default.pixels_test[two]).astype(int)
+    figures = np.where(ink > 0, 9 * ink // 255, ".")
+    rows = [" ".join(row) for row in figures]
     assert lines(r"     ([.0-9](?: [.0-9]){19})") == rows
 
 
@@ -213,35 +174,29 @@ def test_array_examples():
 def test_the_matrix_product():
     rows = [re.findall(r"\[(.*?)\]", row) for row in lines(r"  +(\[.*\])")]
     first, second, third = rows
-    assert [first[1], second[1], third[0]] == ["10", "20", "30"]
+    x = np.array([first[1], second[1], third[0]], int)
     for weights, _, bias, products, score in (first, second):
         W = np.array(weights.split(), int)
-        assert W @ [10, 20, 30] + int(bias) == int(score)
-        assert eval(products) == int(score)
+        assert W @ x + int(bias) == eval(products) == int(score)
 
 
 # The tiny network's numbers and slopes for its first picture, as Part 3 calls them, by hand.
-TINY = {"x": 2, "W1": 1, "b1": -1, "Z1": 1, "a": 1, "W2_0": 0, "W2_1": 1, "b2_0": 1}
-TINY |= {"b2_1": 0, "z_0": 1, "z_1": 1, "s": 2 * e, "p_0": 0.5, "p_1": 0.5}
-TINY |= {"loss": log(2), "dz_0": -0.5, "dz_1": 0.5, "db2_0": -0.5, "db2_1": 0.5}
-TINY |= {"dW2_0": -0.5, "dW2_1": 0.5, "da": 0.5, "dZ1": 0.5, "dW1": 1, "db1": 0.5}
+TINY = """x=2 W1=1 b1=-1 Z1=1 a=1 W2_0=0 b2_0=1 z_0=1 W2_1=1 b2_1=0 z_1=1
+    s=5.43656 p_0=0.5 p_1=0.5 loss=0.69315 dz_0=-0.5 dW2_0=-0.5 db2_0=-0.5
+    dz_1=0.5 dW2_1=0.5 db2_1=0.5 da=0.5 dZ1=0.5 dW1=1 db1=0.5"""
 
 
-def test_the_drawing_of_the_tiny_network():
-    """Every `name = number` on the indented lines of Part 3."""
+def test_the_tiny_network_there_and_back():
+    """`name = number` in the drawing, all sides of `name = expression = number` in the steps."""
+    numbers = {name: float(value) for name, value in re.findall(r"(\w+)=(\S+)", TINY)}
     drawing = re.findall(r"^#     .*", PARTS[3], re.M)
     pairs = re.findall(rf"(\w+) = ({NUMBER})", "".join(drawing))
     assert len(pairs) >= 18
     for name, value in pairs:
-        assert agrees(value, TINY[name]), name
-
-
-def test_the_steps_back_through_the_tiny_network():
-    """All sides of every `name = expression = number` in the numbered list."""
+        assert agrees(value, numbers[name]), name
     steps = re.search(r"^# 1\. .*?^#$", PARTS[3], re.M | re.S)
-    names = {"exp": exp, "log": log, **TINY}
-    name = "|".join(names)
-    token = rf"(?:\b(?:{name})\b|\d+(?:\.\d+)?|[-+*/()])"
+    names = {"exp": exp, "log": log, **numbers}
+    token = rf"(?:\b(?:{'|'.join(names)})\b|\d+(?:\.\d+)?|[-+*/()])"
     sum_of = rf"{token}(?: ?{token})*"
     chains = re.findall(rf"{sum_of}(?: = {sum_of})+", as_one_line(steps[0]))
     assert len(chains) >= 10
@@ -250,14 +205,22 @@ def test_the_steps_back_through_the_tiny_network():
         assert others == approx([first] * len(others), abs=0.005), chain
 
 
-def test_the_stencil_of_the_neuron(default, default_run, neuron):
-    number, _ = neuron
+def test_part_6_shows_the_neuron_that_adds_most_to_our_2(default, default_run, two):
+    learnt = default_run.learnt
+    assert is_said(5, "typical", [nn.SEED, percent_right(learnt, default)], 0.3)
+    A1 = nn.forward(learnt, default.X_test).A1
+    number = (learnt.W2[2] * A1[:, two]).argmax()
     assert f"neuron {number}" in as_one_line(PARTS[6])
-    change = default_run.learnt.W1[number] - default.start.W1[number]
+    passes_on = A1[number]
+    for_2s = passes_on[default.labels_test == 2].mean()
+    for_9s = passes_on[default.labels_test == 9].mean()
+    assert is_said(6, "neuron", [passes_on[two]], 0.1)
+    assert is_said(6, "passes on", [for_2s, for_9s], 0.1)
+
+    change = learnt.W1[number] - default.start.W1[number]
     limit = np.abs(change).max() / 4
     expected = np.where(middle(change) > 0, "+", "-")
     expected[np.abs(middle(change)) < limit] = " "
-    rows = lines(r"     ([ +-]*[+-])")
-    shown = [list(f"{row:40}"[::2]) for row in rows]
+    shown = [list(f"{row:40}"[::2]) for row in lines(r"     ([ +-]*[+-])")]
     different = np.array(shown) != expected
     assert different.sum() <= 2  # where it is close, rounding may decide
