@@ -85,11 +85,10 @@ def test_packed_tables_are_read(tmp_path, ending):
 
 @pytest.mark.parametrize("cell", ["x", "0.5", "-1", "", "nan", "10", "256"])
 def test_a_bad_cell_is_refused_with_its_place(tmp_path, cell):
-    """Also if a line below it is bad too. The 10 is a label."""
-    column = 1 if cell == "10" else 785
-    most = 9 if cell == "10" else 255
-    bad = with_cell(column, cell).replace(LINES[10], "7")
-    message = refusal(nn.read_digits, write(tmp_path / "table.csv", bad))
+    column = 1 if cell in ("x", "10") else 785  # a label, or a pixel
+    most = 9 if column == 1 else 255
+    path = write(tmp_path / "table.csv", with_cell(column, cell))
+    message = refusal(nn.read_digits, path)
     assert f"line 9, column {column}: '{cell}' is no" in message
     assert f"from 0 to {most};" in message
 
@@ -98,8 +97,9 @@ def refused():
     """The name of a file, what it holds, and what the message says of the place."""
     yield "many.csv", GOOD.replace(LINES[8], LINES[8] + ","), "line 9 has 786 columns"
     yield "few.csv", GOOD.replace(LINES[8], LINES[8][2:]), "line 9 has 784 columns"
-    yield "many_in_line_1.csv", INDEXED, "line 1 has 786 columns"
+    yield "wide.csv", GOOD.replace("\n", ",0\n"), "line 2 has 786 columns"
     yield "index.csv", f",{LINES[0]}\n{INDEXED}", "line 1 has 786 columns"
+    yield "two.csv", with_cell(42, "x").replace(LINES[10], "7"), "line 9, column 42"
     yield "header.csv", LINES[0], "no row"
     yield "nothing.csv", "", "no row"
     yield "semicolons.csv", GOOD.replace(",", ";"), "line 2 has 1 columns"
