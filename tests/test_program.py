@@ -311,9 +311,12 @@ def test_bad_options_are_one_line_before_learning(program, tmp_path, monkeypatch
     assert "5. Learning" not in result.output
 
 
-def test_what_is_no_network_is_refused(tmp_path):
-    """With an exception, for those who call it from Python."""
+def test_in_a_notebook_errors_are_exceptions(tmp_path):
+    with pytest.raises(OSError):
+        nn.read_digits(tmp_path)
     file = tmp_path / "network"
+    with pytest.raises(OSError):
+        nn.load_network(file)
     for b1 in (np.zeros(10), np.full((10, 1), np.nan)):
         nn.save_network(file, NETWORK._replace(b1=b1))
         with pytest.raises(ValueError, match="holds no network"):
