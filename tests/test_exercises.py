@@ -98,7 +98,10 @@ def run(tmp_path, digits, monkeypatch, capsys):
                 runpy.run_path(program, run_name="__main__")
         except SystemExit as end:
             print(end)
-        sys.modules.pop("begin", None)
+        finally:
+            sys.modules.pop(
+                "begin", None
+            )  # or the next exercise would begin with this one
         return capsys.readouterr().out
 
     return run
