@@ -136,7 +136,7 @@ def test_decimal_numbers_in_the_text_stand_in_code_or_output_too():
         assert decimals <= set(re.findall(r"\d+\.\d+", shown)), text[:40]
 
 
-def test_every_exercise_has_its_parts():
+def test_every_exercise_has_its_parts_and_no_wide_code():
     """Also what GitHub needs to fold a part: a blank line on either side of its content."""
     parts = ["**What to do.**", "**What do you expect?**", "<summary>Solution</summary>"]
     parts += ["**What was seen**", "**How do you know it is right?**"]
@@ -146,3 +146,5 @@ def test_every_exercise_has_its_parts():
         assert places == sorted(places), number
         opened = len(re.findall(r"^<details><summary>.*</summary>\n\n", text, re.M))
         assert opened == text.count("\n\n</details>\n") == text.count("details>") / 2
+    for _, content in FENCED.findall(PAGE):
+        assert max(map(len, content.splitlines())) <= 90
