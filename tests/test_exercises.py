@@ -99,9 +99,8 @@ def run(tmp_path, digits, monkeypatch, capsys):
         except SystemExit as end:
             print(end)
         finally:
-            sys.modules.pop(
-                "begin", None
-            )  # or the next exercise would begin with this one
+            # Or the next exercise would begin with this one.
+            sys.modules.pop("begin", None)
         return capsys.readouterr().out
 
     return run
