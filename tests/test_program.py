@@ -139,6 +139,9 @@ def compare(result, words, test=None, start=None, module=nn):
     assert f"final training accuracy: {history[-1][2]:.1%}\n" in result.output
     final = f"final test accuracy: {fraction:.1%} ({right} of {len(labels)})\n"
     assert final in result.output
+    fires = module.forward(networks[-1], X_test).A1.any(axis=1)
+    silent = re.findall(r"(\d+) of \d+ hidden neurons never fire", result.output)
+    assert sum(map(int, silent)) == np.sum(~fires)
     return networks[-1]
 
 
