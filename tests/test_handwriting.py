@@ -184,7 +184,8 @@ def check_answer(axes, row, network):
     A2 = is_inked * activations.A2[:, 0]
     words = f"read as {A2.argmax()} ({A2.max():.0%})" if is_inked else ""
     assert np.array_equal(page.images[0].get_array(), row.reshape(28, 28))
-    passed_on = hidden.patches[0].get_data().values
+    passed_on, edges, _ = hidden.patches[0].get_data()
+    assert edges.tolist() == [i - 0.5 for i in range(len(A1) + 1)]
     assert passed_on == pytest.approx(A1 / max(np.abs(A1).max(), 1e-9))
     lowest, highest = hidden.get_ylim()
     assert lowest <= passed_on.min() and passed_on.max() <= highest

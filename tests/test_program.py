@@ -156,7 +156,9 @@ def test_the_default_run_is_the_one_that_the_readme_shows(default_run):
     assert int(right) == pytest.approx(869, abs=4)
     assert 10 < len(PROGRESS.findall(default_run.output)) < 21
     for name in FIGURES[:3]:
-        assert plt.imread(default_run.folder / f"{name}.png").size > 300_000
+        path = default_run.folder / f"{name}.png"
+        assert f"   saved {path}\n" in default_run.output
+        assert plt.imread(path).size > 300_000
 
 
 OPTIONS = """--iterations 0
