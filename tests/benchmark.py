@@ -9,7 +9,7 @@ that were tried: pip install torch==2.13.0 jax==0.10.2 scikit-learn==1.9.1 threa
 Each contender runs in a process of its own, with the number of threads that it chooses itself. They
 take turns, 0.3 seconds each, so that a machine that slows down slows all of them; a figure is the
 median of seven turns. All start from the same parameters and record loss and accuracy at every step
-(scikit-learn the loss only), and full batches must all have the same loss after ten steps, which
+(scikit-learn the loss only), and full batches must all have the same loss at the tenth step, which
 shows that they did the same work. Let nothing else run meanwhile.
 """
 

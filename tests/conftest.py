@@ -4,14 +4,10 @@
 import os
 
 # No setting of one machine shall decide a test: neither here, nor in programs that tests start.
-for name in (
-    "MPLBACKEND",
-    "MATPLOTLIBRC",
-    "COLUMNS",
-    "PYTHONUNBUFFERED",
-    "PYTHONWARNINGS",
-):
-    os.environ.pop(name, None)
+for name in list(os.environ):
+    if name.startswith(("MPL", "MATPLOTLIB", "PYTHON")) or name == "COLUMNS":
+        del os.environ[name]
+os.environ["PYTHONUTF8"] = "1"  # as which the tests read what programs print
 
 import Neural_Network_from_Scratch as nn  # isort: skip  # first: each matrix product on one core
 
@@ -27,6 +23,9 @@ from PIL import Image, ImageOps
 
 SCRIPT = Path(nn.__file__)
 SOURCE = SCRIPT.read_text(encoding="utf-8")
+EMBEDDED = (
+    SCRIPT.parent / "mnist_data" / "train.csv.gz"
+)  # not digits that somebody put there
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +60,7 @@ def agrees(shown, value, tolerance=0):
     return abs(number - value) <= max(tolerance, 0.6 * unit)  # a half may go either way
 
 
-def learn(start, X, labels, learning_rate, steps):
+def train_plainly(start, X, labels, learning_rate, steps):
     """What `nn.train` yields in full-batch training on the columns of X, plainly."""
 
     def of_all(parameters):
@@ -74,7 +73,7 @@ def learn(start, X, labels, learning_rate, steps):
 @pytest.fixture(scope="session")
 def digits():
     """The pixels and labels of the embedded file, read once."""
-    return nn.load_digits(SCRIPT.parent / "mnist_data" / "train.csv.gz")
+    return nn.load_digits(EMBEDDED)
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +115,8 @@ def default_run(tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("default")
     file = folder / "network.npz"
-    command = [sys.executable, SCRIPT, "--no-show", "--figures", folder, "--save", file]
+    command = [sys.executable, SCRIPT, "--no-show", "--data", EMBEDDED]
+    command += ["--figures", folder, "--save", file]
     output = subprocess.check_output(command, encoding="utf-8")
     learnt = nn.load_network(file)
     return SimpleNamespace(output=output, folder=folder, learnt=learnt)

@@ -1,6 +1,6 @@
 """Mean, standard deviation and range of the program's accuracy over seeds.
 
-python tests/seeds.py                        20 seeds of the default run, about 3 minutes
+python tests/seeds.py                        20 seeds of the default run, about 5 minutes
 python tests/seeds.py 5 --hidden 32          5 seeds (0 to 4) of the program with these options
 """
 

@@ -98,8 +98,8 @@ def test_tiles_multiply_like_the_matrix(rows, m, inputs):
 # The cores.
 
 
-def test_two_cores_work_at_once_each_at_a_desk_of_its_own(monkeypatch):
-    """Two blocks meet in the middle of their work: one core alone would wait for ever."""
+def test_two_threads_work_at_once_each_at_a_desk_of_its_own(monkeypatch):
+    """Two blocks meet in the middle of their work: one thread alone would wait for ever."""
     monkeypatch.setattr(nn, "BLOCK", 64)
     parameters, pixels, labels, expected = example(128)
     together = threading.Barrier(2, timeout=20)

@@ -57,7 +57,7 @@ def alike(shown, printed, limit):
     a = float(shown.replace(",", ""))
     b = float(printed.replace(",", ""))
     if "e" in shown:
-        return b < limit if a < limit else a / 2 <= b <= a * 2
+        return abs(b) < limit if abs(a) < limit else 0.5 <= b / a <= 2
     decimals = len(shown.partition(".")[2])
     return abs(a - b) <= 0.03 * abs(a) + 1.5 * 10**-decimals
 
@@ -71,8 +71,10 @@ def same(shown, printed):
     lines = [re.sub(r"  \S+ s$", "", line) for line in (shown, printed)]
     words = [re.sub(r"[\s-]+", " ", NUMBER.sub("", line)).strip() for line in lines]
     limit = 1e-5 if "difference" in shown else 1e-6
-    pairs = zip(*map(NUMBER.findall, lines))
-    return words[0] == words[1] and all(alike(*pair, limit) for pair in pairs)
+    shown, printed = [NUMBER.findall(line) for line in lines]
+    if words[0] != words[1] or len(shown) != len(printed):
+        return False
+    return all(alike(a, b, limit) for a, b in zip(shown, printed))
 
 
 @pytest.fixture

@@ -201,6 +201,7 @@ def test_what_is_read_is_told_and_shown_beside_its_picture(
     several = Image.new("L", (600, 240), 220)
     for left, digit in ((20, 3), (240, 7), (450, 2)):
         several.paste(photograph(ten[digit], margin=20), (left, 40))
+    several.paste(40, (205, 120, 225, 140))  # a blot, not half as tall as the 7
     pictures = [photograph(ten[4]), several, photograph(ten[5])]
     paths = [tmp_path / f"{i}.png" for i in range(3)]
     for path, picture in zip(paths, pictures):
@@ -219,9 +220,11 @@ def test_what_is_read_is_told_and_shown_beside_its_picture(
         assert image.origin == "upper"
         assert image.to_rgba([0, 255])[:, 0].tolist() == [0, 1]  # black, white
     assert "read as 7" in lines[1]  # the middle one
-    shrug = nn.Parameters(*[0 * P for P in network])
-    nn.read_handwriting(paths, shrug)
-    assert capsys.readouterr().out.count("not sure") == 3
+    for p, doubts in ((0.59, 3), (0.61, 0)):
+        shrug = nn.Parameters(*[0 * P for P in network])
+        shrug.b2[7] = np.log(9 * p / (1 - p))  # whatever it sees, it is a 7 with p
+        nn.read_handwriting(paths, shrug)
+        assert capsys.readouterr().out.count("not sure") == doubts
 
 
 # The board
@@ -268,6 +271,14 @@ def test_a_board_that_nobody_keeps_goes_on():
     board = weakref.ref(nn.DrawingBoard(network))
     gc.collect()
     assert board() is not None
+
+
+def test_the_board_is_read_again_and_again(network, monkeypatch):
+    animation = Mock()
+    monkeypatch.setattr(nn, "FuncAnimation", animation)
+    board = nn.DrawingBoard(network)
+    assert animation.call_args.args == (board.figure, board.read)
+    assert animation.call_args.kwargs["interval"] <= 100  # milliseconds
 
 
 def test_every_movement_is_drawn_at_once(hand):

@@ -6,7 +6,7 @@ import re
 import figures
 import numpy as np
 import pytest
-from conftest import SCRIPT, SOURCE, agrees, learn
+from conftest import SCRIPT, SOURCE, agrees, train_plainly
 
 import Neural_Network_from_Scratch as nn
 
@@ -275,7 +275,7 @@ def test_errors_of_the_check(default):
 
 def first_move(start, X, labels):
     """The root of the mean square by which a step at 0.1 moves the hidden scores."""
-    states = learn(start, X, labels, 0.1, 1)
+    states = train_plainly(start, X, labels, 0.1, 1)
     before, after = [nn.forward(state[1], X).Z1 for state in states]
     return np.sqrt(np.mean((after - before) ** 2))
 

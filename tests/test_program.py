@@ -76,7 +76,7 @@ def one_error(result):
     return line
 
 
-def agree(network, expected):
+def is_same(network, expected):
     pairs = zip(network, expected)
     return all(P.shape == Q.shape and np.allclose(P, Q, atol=2e-4) for P, Q in pairs)
 
@@ -122,7 +122,7 @@ def compare(result, words, test=None, start=None, module=nn):
     assert np.array_equal(pixels, test[0]) and np.array_equal(labels, test[1])
     assert np.array_equal(X_test, module.to_columns(pixels))
     assert np.allclose(A2, module.forward(networks[-1], X_test).A2, atol=1e-3)
-    assert agree(before, networks[0]) and agree(after, networks[-1])
+    assert is_same(before, networks[0]) and is_same(after, networks[-1])
     at_the_end = module.evaluate(networks[-1], module.to_columns(digits[0]), digits[1])
     assert_alike(history, [*told[:-1], (len(steps) - 1, *at_the_end)])
     when = history_test[:, 0].astype(int)
@@ -173,7 +173,7 @@ def test_an_option_does_what_the_functions_do(program, tmp_path, words):
     """Of 150 steps not each is tested; one neuron is silent on all test pictures, not dead."""
     file = tmp_path / "learnt"  # a name that np.savez by itself would change
     learnt = compare(program(f"{words} --save", file), words)
-    assert agree(nn.load_network(file), learnt)
+    assert is_same(nn.load_network(file), learnt)
 
 
 def test_the_options_for_files(program, digits, small, tmp_path, drawing):
@@ -189,10 +189,12 @@ def test_the_options_for_files(program, digits, small, tmp_path, drawing):
     result = program("--iterations 10 --figures", folder, "--save", first)
     assert {path.stem for path in folder.iterdir()} == set(FIGURES[:3])
     learnt = compare(result, "--iterations 10")
-    assert agree(result.shown[0], learnt) and len(result.left_open) == 4
+    assert is_same(result.shown[0], learnt) and len(result.left_open) == 4
     result = program("--iterations 10 --no-show --load", first)
     compare(result, "--iterations 10", start=learnt)
-    assert result.shown == [] and result.left_open == ["handwriting"]  # not asked for
+    assert result.shown == [] and result.left_open == [
+        "handwriting"
+    ]  # of `program`, not of the run
     nothing = ("--iterations 0 --data none --load", first)  # nothing to learn from
     assert program(*nothing, "--digit", drawing).status == 0
     assert "none" in one_error(program(*nothing))
@@ -367,7 +369,10 @@ def test_ctrl_c_keeps_what_was_learnt(program, monkeypatch, tmp_path, words):
         result = program(f"--iterations 10000 {words} --save", file)
     learnt = compare(result, f"--iterations 30 {words}")
     assert re.search(r"stopped.*\b30\b", result.output)
-    assert agree(nn.load_network(file), learnt)
+    assert is_same(nn.load_network(file), learnt)
+
+
+ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="a screen is elsewhere")
 
 
 @pytest.fixture
@@ -382,7 +387,10 @@ def process(monkeypatch, small, tmp_path):
         yield process
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is a screen")
+@ON_LINUX
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="Ctrl-C is ignored here"
+)
 def test_no_screen_is_no_error_nor_a_real_ctrl_c(process, tmp_path):
     """And in a pipe, lines come at once."""
     for line in process.stdout:
@@ -396,7 +404,7 @@ def test_no_screen_is_no_error_nor_a_real_ctrl_c(process, tmp_path):
     assert (tmp_path / "training.png").exists()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs POSIX")
+@ON_LINUX
 def test_a_reader_who_has_enough_is_no_error(process):
     """As in `python Neural_Network_from_Scratch.py | head -1`."""
     assert process.stdout.readline()
@@ -405,12 +413,15 @@ def test_a_reader_who_has_enough_is_no_error(process):
     assert (process.wait(), errors) == (1, "")
 
 
-def test_with_a_screen_the_board_opens_beside_the_figures(monkeypatch):
+def test_with_a_screen_the_board_opens_in_front(monkeypatch):
     shown = []
     window = Mock()
     monkeypatch.setattr(FigureCanvasAgg, "required_interactive_framework", "tk")
     monkeypatch.setattr(FigureManagerBase, "window", window, raising=False)
     monkeypatch.setattr(plt, "show", lambda block: shown.extend(plt.get_fignums()))
     nn.open_windows(NETWORK)
-    assert len(shown) == 1  # and no empty figure beside it
-    assert window.attributes.called
+    (number,) = shown  # and no empty figure beside it
+    assert isinstance(plt.figure(number).board, nn.DrawingBoard)
+    window.attributes.assert_called_once_with("-topmost", True)
+    window.after.assert_any_call(500, window.lift)
+    window.after.assert_any_call(1000, window.attributes, "-topmost", False)

@@ -1,7 +1,8 @@
-"""The numbers and drawings that the prose of Parts 1 to 6 shows are computed; of 8 and 9 a few.
+"""Numbers and drawings that the prose of Parts 1 to 6 shows are computed; of 8 and 9 a few.
 
-Not here, but in measuring programs: what learning rates bring over seeds (seeds.py), the tables
-of Part 7 (handwriting.py) and Part 9 (limits.py), the milliseconds of Part 8 (benchmark.py).
+Not here, but in measuring programs: the spread over seeds (seeds.py), what learning rates bring
+(limits.py), the tables of Part 7 (handwriting.py) and Part 9 (limits.py), the milliseconds of
+Part 8 (benchmark.py).
 """
 
 import re
@@ -9,7 +10,7 @@ from math import e, exp, log, sqrt
 
 import numpy as np
 import pytest
-from conftest import SOURCE, agrees, learn
+from conftest import SOURCE, agrees, train_plainly
 from pytest import approx
 
 import Neural_Network_from_Scratch as nn
@@ -121,7 +122,7 @@ def test_after_100_steps_a_larger_learning_rate_is_ahead(default):
 def test_without_division_by_255_two_steps_kill_all_neurons(default):
     """Then b2 alone learns: how often each digit comes."""
     X = 255 * nn.to_columns(default.pixels)
-    states = learn(default.start, X, default.labels, 0.1, 2)
+    states = train_plainly(default.start, X, default.labels, 0.1, 2)
     _, learnt, _, _ = states[2]
     assert nn.forward(learnt, X).Z1.max() <= 0
     shares = np.bincount(default.labels) / len(default.labels)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SCRIPT, learn, photograph
+from conftest import SCRIPT, photograph, train_plainly
 
 import Neural_Network_from_Scratch as nn
 
@@ -49,7 +49,7 @@ def test_the_algorithm_on_one_screen_is_the_programs(default, monkeypatch, capsy
     theirs = {}
     exec(code.replace("range(750)", "range(3)"), theirs)
     X = nn.to_columns(default.pixels)
-    *_, (_, ours, _, _) = learn(default.start, X, default.labels, 0.1, 3)
+    *_, (_, ours, _, _) = train_plainly(default.start, X, default.labels, 0.1, 3)
     for name, expected in ours._asdict().items():
         assert np.abs(theirs[name] - expected).max() < 1e-5, name
     right = nn.evaluate(ours, default.X_test, default.labels_test)[1]
