@@ -192,9 +192,8 @@ def test_the_options_for_files(program, digits, small, tmp_path, drawing):
     assert is_same(result.shown[0], learnt) and len(result.left_open) == 4
     result = program("--iterations 10 --no-show --load", first)
     compare(result, "--iterations 10", start=learnt)
-    assert result.shown == [] and result.left_open == [
-        "handwriting"
-    ]  # of `program`, not of the run
+    assert result.shown == []
+    assert result.left_open == ["handwriting"]  # `program` made it, the run did not ask
     nothing = ("--iterations 0 --data none --load", first)  # nothing to learn from
     assert program(*nothing, "--digit", drawing).status == 0
     assert "none" in one_error(program(*nothing))
