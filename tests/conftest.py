@@ -23,9 +23,8 @@ from PIL import Image, ImageOps
 
 SCRIPT = Path(nn.__file__)
 SOURCE = SCRIPT.read_text(encoding="utf-8")
-EMBEDDED = (
-    SCRIPT.parent / "mnist_data" / "train.csv.gz"
-)  # not digits that somebody put there
+# Not nn.DATA, which somebody's own digits may have taken the place of.
+EMBEDDED = SCRIPT.parent / "mnist_data" / "train.csv.gz"
 
 
 @pytest.fixture(autouse=True)
@@ -78,24 +77,10 @@ def digits():
 
 @pytest.fixture(scope="session")
 def default(digits):
-    """What a default run begins with: its digits, split with the default seed, and its start.
-
-    `after(parameters, learning_rate, steps)` takes steps of full-batch training, and returns
-    what `nn.train` yields before each of them and after the last.
-    """
+    """What a default run begins with: its digits, split with the default seed, and its start."""
     rng = np.random.default_rng(nn.SEED)
     (pixels, labels), (pixels_test, labels_test) = nn.split(*digits, nn.TEST_SIZE, rng)
     start = nn.initialize(rng)
-    blocks = nn.make_blocks(pixels, labels)
-    each = nn.start_threads()
-
-    def after(parameters, learning_rate, steps):
-        def of_all(parameters):
-            return nn.gradient_in_blocks(parameters, blocks, each)
-
-        with np.errstate(all="ignore"):
-            return list(nn.train(parameters, of_all, learning_rate, steps))
-
     return SimpleNamespace(
         start=start,
         pixels=pixels,
@@ -103,7 +88,6 @@ def default(digits):
         pixels_test=pixels_test,
         labels_test=labels_test,
         X_test=nn.to_columns(pixels_test),
-        after=after,
     )
 
 

@@ -112,8 +112,11 @@ def test_numbers_of_the_start(default, two):
 
 
 def test_after_100_steps_a_larger_learning_rate_is_ahead(default):
-    *_, (_, slow, _, _) = default.after(default.start, 0.01, 100)
-    *_, (_, quick, _, _) = default.after(default.start, 0.1, 100)
+    start = default.start
+    digits = (default.pixels, default.labels)
+    of_all = nn.choose_gradient(start, *digits, None, None)
+    *_, (_, slow, _, _) = nn.train(start, of_all, 0.01, 100)
+    *_, (_, quick, _, _) = nn.train(start, of_all, 0.1, 100)
     slowly = percent_right(slow, default)
     quickly = percent_right(quick, default)
     assert is_said(5, "learning rate", [100, 0.01, slowly, 0.1, quickly])
