@@ -698,7 +698,8 @@ def plot_neurons(before, after, X, most=20):
 # plot_neurons(start, learnt, X_test)
 # print(forward(learnt, X_test).A1[2, 8].round(1))  # what neuron 2 passes on for our 2
 # #-> 6.9
-# plt.matshow((learnt.W1 - start.W1)[2].reshape(28, 28), cmap="RdBu_r");
+# change = (learnt.W1 - start.W1)[2].reshape(28, 28)
+# plt.matshow(change, cmap="RdBu_r", vmin=-0.5, vmax=0.5);  # white is zero
 
 # %% [markdown]
 # ## Part 7: Your own handwriting
