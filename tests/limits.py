@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+
 from seeds import measure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

@@ -7,9 +7,9 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import SCRIPT
 
 import Neural_Network_from_Scratch as nn
+from conftest import SCRIPT
 
 DIGITS = np.random.default_rng(0).integers(0, 256, (12, 785))
 DIGITS[:, 0] = np.arange(12) % 10

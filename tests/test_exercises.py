@@ -16,6 +16,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+
 from conftest import SCRIPT, SOURCE
 
 PAGE = (SCRIPT.parent / "docs" / "Exercises.md").read_text(encoding="utf-8")

@@ -8,11 +8,11 @@ from unittest.mock import Mock
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from conftest import photograph
 from matplotlib.backend_bases import KeyEvent, MouseEvent
 from PIL import Image, ImageDraw, ImageOps
 
 import Neural_Network_from_Scratch as nn
+from conftest import photograph
 
 
 def read(picture, kind="PNG", **options):

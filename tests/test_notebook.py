@@ -3,8 +3,9 @@ is what the script shows behind `#->`."""
 
 import re
 
-import make_notebook as tool
 import nbformat
+
+import make_notebook as tool
 
 # A cell of Part 5 learns for 750 steps. Here ten are enough to see that it runs.
 LONG = "train(start, all_pictures, 0.1, 750)"

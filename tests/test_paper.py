@@ -3,12 +3,12 @@
 import math
 import re
 
-import figures
 import numpy as np
 import pytest
-from conftest import SCRIPT, SOURCE, agrees, train_plainly
 
+import figures
 import Neural_Network_from_Scratch as nn
+from conftest import SCRIPT, SOURCE, agrees, train_plainly
 
 DOCS = SCRIPT.parent / "docs"
 PAPER = (DOCS / "The_Core_Mathematics.md").read_text(encoding="utf-8")

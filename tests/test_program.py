@@ -13,13 +13,13 @@ from unittest.mock import Mock
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from conftest import SCRIPT, SOURCE, photograph
 from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from test_exercises import EXERCISES, FENCED, patched, same
-from test_readme import README
 
 import Neural_Network_from_Scratch as nn
+from conftest import SCRIPT, SOURCE, photograph
+from test_exercises import EXERCISES, FENCED, patched, same
+from test_readme import README
 
 PROGRESS = re.compile(r"iteration +(\d+)/\d+ +loss (\S+) +train (\S+)% +test (\S+)%")
 READ = re.compile(r"^ +.+: read as (\d)", re.M)

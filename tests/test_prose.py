@@ -10,10 +10,10 @@ from math import e, exp, log, sqrt
 
 import numpy as np
 import pytest
-from conftest import SOURCE, agrees, train_plainly
 from pytest import approx
 
 import Neural_Network_from_Scratch as nn
+from conftest import SOURCE, agrees, train_plainly
 
 PARTS = SOURCE.split("\n# ## Part ")  # the head is PARTS[0], Part 1 is PARTS[1]
 NUMBER = r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?:e-\d+)?(?!\w)"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SCRIPT, photograph, train_plainly
 
 import Neural_Network_from_Scratch as nn
+from conftest import SCRIPT, photograph, train_plainly
 
 FOLDER = SCRIPT.parent
 README = (FOLDER / "README.md").read_text(encoding="utf-8")

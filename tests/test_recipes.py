@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import photograph
 from PIL import Image
 
 import Neural_Network_from_Scratch as nn
+from conftest import photograph
 
 PAGE = Path(nn.__file__).parent / "docs" / "Data.md"
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.M | re.S)

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import mean
 
 import pytest
+
 from conftest import SCRIPT, SOURCE
 
 TESTS = sorted(Path(__file__).parent.glob("*.py"))
